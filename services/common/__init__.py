@@ -1,0 +1,1 @@
+"""What crosses a process: messages, bus, settings, logs, metrics, errors, health. Nothing else is shared."""

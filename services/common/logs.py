@@ -1,0 +1,45 @@
+"""Structured logs: readable in a terminal, JSON in production. Bind `session` and `turn` once, where they are known."""
+
+import logging
+import sys
+
+import structlog
+
+from services.common.settings import Settings
+
+
+def configure_logs(service: str, settings: Settings) -> None:
+    """Route structlog and the standard library's loggers to stdout in one format, with `service` on each line."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso" if settings.log_format == "json" else "%H:%M:%S"),
+    ]
+    if settings.log_format == "json":
+        shared.append(structlog.processors.dict_tracebacks)
+        renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=30)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # One line a request is the access log's business and drowns what matters; libraries speak up from warnings on.
+    for noisy in ("uvicorn.access", "uvicorn.error", "httpx", "httpcore", "aiortc", "aioice", "asyncio"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+def logger() -> structlog.typing.FilteringBoundLogger:
+    return structlog.get_logger()  # type: ignore[no-any-return]  # structlog types its factory as Any

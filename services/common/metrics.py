@@ -1,0 +1,32 @@
+"""The metrics of one turn's path, under the field's own names. Latencies are seconds, as Prometheus has it."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_BUCKETS = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+
+
+def _latency(name: str, what: str) -> Histogram:
+    return Histogram(name, what, buckets=_BUCKETS)
+
+
+E2E_LATENCY = _latency("e2e_latency", "Question in to first voiced audio out, s")
+RAG_RETRIEVAL_LATENCY = _latency("rag_retrieval_latency", "Question in to passages found, s")
+LLM_TTFT = _latency("llm_ttft", "Question in to the first words of the answer, s")
+LLM_TTFS = _latency("llm_ttfs", "Question in to the first clause that can be spoken, s")
+TTS_TTFB = _latency("tts_ttfb", "Clause in to the first speech message, s")
+TTS_TTFA = _latency("tts_ttfa", "Clause in to the first voiced sound, s")
+RENDER_TTFF = _latency("render_ttff", "First speech in to the first lip-synced frame out, s")
+PLAYBACK_LATENCY = _latency("playback_latency", "First speech in to the first sound out, s")
+INTERRUPTION_TO_SILENCE_MS = Histogram(
+    "interruption_to_silence_ms",
+    "Cancel in to silence out, ms",
+    buckets=(5, 10, 20, 40, 60, 80, 100, 120, 160, 250, 500, 1000),
+)
+AV_SKEW_MS = Histogram(
+    "av_skew_ms",
+    "Release time of a video frame against its audio, ms",
+    buckets=(-120, -80, -40, -20, -10, -5, 0, 5, 10, 20, 40, 80, 120),
+)
+FINAL_FPS = Gauge("final_fps", "Video frames released a second, over the last 5 s", ["session"])
+BUFFER_MS = Gauge("buffer_ms", "Speech waiting in the renderer, ms", ["session"])
+UNDERRUNS_TOTAL = Counter("underruns_total", "Times that a turn's speech ran dry before its end")

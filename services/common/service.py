@@ -1,0 +1,102 @@
+"""What every FastAPI service has: health, readiness, metrics, problem documents, a limit on bodies, logs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.common.errors import Problem, install_problem_handlers
+from services.common.logs import configure_logs
+from services.common.settings import Settings
+
+Check = Callable[[], Awaitable[str | None]]
+"""A readiness check: None, or a sentence that says what is missing."""
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_service(
+    name: str,
+    settings: Settings,
+    *,
+    lifespan: Lifespan,
+    checks: Mapping[str, Check] | None = None,
+    max_body_bytes: int = 64 * 1024,
+) -> FastAPI:
+    """An app with `/healthz`, `/readyz`, `/metrics`; `checks` maps a dependency's name to its readiness check."""
+    checks = checks or {}
+
+    @asynccontextmanager
+    async def with_logs(app: FastAPI) -> AsyncIterator[None]:
+        configure_logs(name, settings)
+        async with lifespan(app):
+            yield
+
+    app = FastAPI(title=f"FlashbackAvatars {name}", lifespan=with_logs)
+    install_problem_handlers(app)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Alive."""
+        return {"service": name, "status": "alive"}
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz() -> dict[str, Any]:
+        """Ready to work; 503 names what is missing."""
+        missing = {dependency: why for dependency, check in checks.items() if (why := await check())}
+        if missing:
+            raise Problem(503, "; ".join(f"{k}: {v}" for k, v in missing.items()), missing=list(missing))
+        return {"service": name, "status": "ready"}
+
+    @app.get("/metrics", tags=["health"], response_class=Response)
+    async def metrics() -> Response:
+        """Prometheus."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def serve(app: FastAPI, settings: Settings, port: int) -> None:
+    """Run the app until SIGTERM or SIGINT, on `HOST` and the given port moved by `PORT_OFFSET`."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port(port),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        ws_max_size=64 * 1024,
+    )
+
+
+class BodyLimit:
+    """Refuses a request whose body is larger than `max_bytes` with 413, whether it declares its length or not."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app, self.max_bytes = app, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        too_large = Problem(413, f"The body is larger than {self.max_bytes} bytes.").response()
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self.max_bytes:
+            await too_large(scope, receive, send)
+            return
+        seen = 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.max_bytes:
+                raise Problem(413, f"The body is larger than {self.max_bytes} bytes.")
+            return message
+
+        await self.app(scope, limited, send)

@@ -1,0 +1,60 @@
+"""Settings that every service shares: where the others are.
+
+One key, one meaning: every key stands with a comment in `.env`; a variable of the environment wins over the file. Each
+service extends `Settings` with its own keys in its own `settings.py`.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Addresses, ports and logging. Port properties include `PORT_OFFSET`, which moves all of them as a block."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    port_offset: int = 0
+    host: str = "127.0.0.1"  # what internal services listen on and are reached at
+
+    orchestrator_port: int = 8080
+    sfu_port: int = 7001
+    rag_port: int = 8000
+    tts_port: int = 7000
+    renderer_port: int = 9000
+    redis_port: int = 6379
+
+    # Blank means: the port above on `host`. Containers name each other here.
+    redis_url: str = ""
+    rag_url: str = ""
+    tts_url: str = ""
+    renderer_url: str = ""
+    sfu_url: str = ""
+
+    token_secret: str = Field(default="", repr=False)
+    buffer_seconds: float = Field(default=2.5, gt=0, le=30)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    def port(self, configured: int) -> int:
+        """The port that really is listened on: the configured one moved by `PORT_OFFSET`."""
+        return configured + self.port_offset
+
+    def redis_address(self) -> str:
+        return self.redis_url or f"redis://{self.host}:{self.port(self.redis_port)}/0"
+
+    def rag_address(self) -> str:
+        return self._http(self.rag_url, self.rag_port)
+
+    def tts_address(self) -> str:
+        return self._http(self.tts_url, self.tts_port)
+
+    def renderer_address(self) -> str:
+        return self._http(self.renderer_url, self.renderer_port)
+
+    def sfu_address(self) -> str:
+        return self._http(self.sfu_url, self.sfu_port)
+
+    def _http(self, url: str, port: int) -> str:
+        return url.rstrip("/") or f"http://{self.host}:{self.port(port)}"

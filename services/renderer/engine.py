@@ -1,0 +1,63 @@
+"""What draws a face. Two engines fill these protocols: `portrait` on the CPU, `echomimic` on the GPU."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.speech import VisemeAt
+
+Frame = NDArray[np.uint8]
+"""512×512×3, BGR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Which instant a video frame shows.
+
+    `at`: seconds on the session's media clock, grows by 1/15 a frame. `turn`: the newest turn that was heard, 0 before
+    the first. `t`: ms into that turn's speech, or None while nothing sounds (before, between and after turns, and
+    while speech has run dry).
+    """
+
+    at: float
+    turn: int
+    t: float | None
+
+
+class Performer(Protocol):
+    """One session's face. Called from one thread at a time."""
+
+    def hear(self, turn: int, t0: int, pcm: NDArray[np.int16], sr: int, visemes: list[VisemeAt]) -> None:
+        """Speech that will be heard later: `pcm` (mono) starts `t0` ms into `turn`; viseme times are of the turn."""
+        ...
+
+    def cancel(self, turn: int) -> None:
+        """Nothing more of turns up to this one will be heard: forget them; the mouth closes from the next frame on."""
+        ...
+
+    def frame(self, moment: Moment) -> Frame:
+        """The picture for this moment; moments only grow. The array may be reused by the next call."""
+        ...
+
+    def restyle(self, style: str) -> None:
+        """Change light, background and colour to a preset of the engine's `styles`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """Loads once; gives every session a performer."""
+
+    name: str
+    styles: tuple[str, ...]
+    avatars: tuple[str, ...]
+    style: str  # the preset baked at start
+
+    def open(self, avatar: str, style: str) -> Performer:
+        """A performer for one session. Raises `Problem` 422 for an avatar or a style that is not there."""
+        ...
+
+    def close(self) -> None: ...
