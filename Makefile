@@ -1,0 +1,72 @@
+# A thin layer over ordinary tools: uv or pip, go, pytest. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+CODE := services/common services/stack services/rag_llm services/tts services/renderer services/orchestrator_api tests
+GO := $(CURDIR)/tools/go
+GATEWAY := services/sfu-gateway
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+export GOFLAGS := -mod=readonly
+export GOTOOLCHAIN := local
+export CGO_ENABLED := 0
+export PYTHON ?= python3
+
+.PHONY: help up setup test check bench ingest clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+up: setup ## install what is missing, start everything, print the address; Ctrl-C stops it
+	@exec $(PY) -m services.stack
+
+setup: .venv/.installed .run/bin/sfu-gateway .run/portrait.baked
+
+test: setup .venv/.installed-dev ## all tests, on free ports, beside a running make up
+	@tools/chromium
+	cd $(GATEWAY) && $(GO) test ./...
+	$(PY) -m pytest
+
+check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Python and Go
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy $(CODE)
+	@unformatted=$$(cd $(GATEWAY) && $$($(GO) env GOROOT)/bin/gofmt -l .); \
+	  test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	cd $(GATEWAY) && $(GO) vet ./...
+	cd $(GATEWAY) && PATH="$$($(GO) env GOROOT)/bin:$$PATH" $(CURDIR)/.run/bin/staticcheck ./...
+
+bench: setup .venv/.installed-dev ## the whole path, measured at a WebRTC viewer; JSON on the last line
+	@$(PY) -m tests.bench
+
+ingest: .venv/.installed ## read the documents in CORPUS_DIR into the index
+	@$(PY) -m services.rag_llm.ingest
+
+clean: ## remove all that was installed and built
+	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache
+	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: requirements.lock
+	@tools/install $<
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.lock
+	@tools/install $<
+	@touch .venv/.installed $@
+
+.run/bin/sfu-gateway: $(shell find $(GATEWAY) -name '*.go' -o -name 'go.*') | .venv/.installed
+	@echo "Building the gateway"
+	@mkdir -p $(@D)
+	@cd $(GATEWAY) && $(GO) build -trimpath -o $(CURDIR)/$@ .
+
+.run/portrait.baked: $(wildcard services/renderer/portrait/*.py) | .venv/.installed
+	@echo "Drawing the face"
+	@$(PY) -m services.renderer.portrait.bake
+	@mkdir -p $(@D) && touch $@
+
+.run/bin/staticcheck:
+	@mkdir -p $(@D)
+	@GOBIN=$(CURDIR)/$(@D) GOFLAGS= $(GO) install $(STATICCHECK)

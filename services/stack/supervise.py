@@ -1,0 +1,122 @@
+"""`make up`: everything in the foreground until Ctrl-C, on honcho.
+
+One line a service as it becomes ready, then the address to open. When one process ends, all end, and a sentence says
+which one it was.
+"""
+
+import ctypes
+import multiprocessing
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from honcho.manager import Manager
+from honcho.printer import Message, Printer
+from honcho.process import Popen
+from honcho.process import Process as HonchoProcess
+
+from services.stack.environment import ROOT, environment
+from services.stack.processes import Process, StackError, processes
+
+START_SECONDS = 60
+"""How long the whole may take to become ready; the face is drawn anew within this where its cache is gone."""
+
+
+def up(overrides: Mapping[str, str] | None = None) -> int:
+    """Start everything, print its state, wait for the end. Returns the exit status; 0 after Ctrl-C or SIGTERM."""
+    env = environment(overrides)
+    parts = processes(env)
+    for part in parts:
+        if taken := part.taken_port():
+            raise StackError(
+                f"Port {taken} ({part.name}) is in use: stop what listens there, "
+                "or move all ports: PORT_OFFSET=1000 make up"
+            )
+    manager = Supervisor(parts)
+    for part in parts:
+        manager.add_process(part.name, "exec " + shlex.join(part.command), env=env, cwd=str(ROOT))
+    manager.loop()
+    if manager.first_dead and not manager.asked_to_stop:
+        name, code = manager.first_dead
+        raise StackError(f"{name} ended with exit status {code}; its last lines above say why. Everything was stopped.")
+    sys.stdout.write("\nStopped.\n")
+    return 0
+
+
+def announce(parts: list[Process], manager: "Supervisor") -> None:
+    """A line for each process as it becomes ready, then the address."""
+    start = time.monotonic()
+    waiting = list(parts)
+    while waiting:
+        for part in list(waiting):
+            if part.ready():
+                manager.say(f"{part.name} is ready on port {part.port} ({time.monotonic() - start:.1f} s)")
+                waiting.remove(part)
+        if time.monotonic() - start > START_SECONDS:
+            names = ", ".join(part.name for part in waiting)
+            manager.say(
+                f"Not ready after {START_SECONDS} s: {names}. Its lines above say why. Ctrl-C stops everything."
+            )
+            return
+        time.sleep(0.05)
+    manager.say("")
+    manager.say(f"FlashbackAvatars is ready: open {parts[-1].url.replace('127.0.0.1', 'localhost')}")
+    manager.say("Ctrl-C stops everything.")
+    manager.say("")
+
+
+class Supervisor(Manager):  # type: ignore[misc]  # honcho has no types
+    """honcho's manager, with our own lines instead of its process ids, that remembers which process died first."""
+
+    def __init__(self, parts: list[Process]) -> None:
+        super().__init__(Printer(sys.stdout))
+        self._process_ctor = Child
+        self.parts = parts
+        self.first_dead: tuple[str, int] | None = None
+        self.asked_to_stop = False
+
+    def say(self, text: str) -> None:
+        """A line of ours among those of the services; safe from any thread."""
+        self.events.put(Message("line", text + "\n", datetime.now(), "up", None))
+
+    def _start(self) -> None:
+        super()._start()  # forks; a thread may only be started after that
+        threading.Thread(target=announce, args=(self.parts, self), daemon=True).start()
+
+    def terminate(self) -> None:
+        self.asked_to_stop = self.first_dead is None and not self._any_stopped()
+        if not self.first_dead:
+            self.first_dead = next(
+                ((name, p["returncode"]) for name, p in self._processes.items() if p.get("returncode") is not None),
+                None,
+            )
+        super().terminate()
+
+    def _system_print(self, data: str) -> None:
+        """honcho's own talk of pids and signals is of no use to the reader."""
+
+
+class Child(HonchoProcess):  # type: ignore[misc]  # honcho has no types
+    """A process that never outlives this one, even if this one is killed outright."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._child_ctor = lambda cmd, **options: Popen(
+            cmd, preexec_fn=lambda: die_with_parent(signal.SIGTERM), **options
+        )
+
+    def run(self, events: "multiprocessing.Queue[Any] | None" = None, ignore_signals: bool = False) -> None:
+        die_with_parent(signal.SIGKILL)
+        super().run(events, ignore_signals)
+
+
+def die_with_parent(with_signal: signal.Signals) -> None:
+    """Ask Linux to send `with_signal` to this process when its parent ends; elsewhere nothing happens."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, with_signal)

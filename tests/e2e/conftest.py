@@ -1,0 +1,23 @@
+"""One stack for all end-to-end tests: every service as a process, on free ports."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from services.stack.local import LocalStack
+from tests.viewer import Viewer, eventually
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    with LocalStack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture
+async def viewer(stack: LocalStack) -> AsyncIterator[Viewer]:
+    """A viewer of a session of its own, that already sees the face."""
+    async with Viewer(stack.url) as viewer:
+        await eventually(lambda: viewer.video.samples and viewer.audio.samples, why="no picture or no sound")
+        yield viewer
+        await viewer.http.delete(f"/session/{viewer.session}", headers={"Authorization": f"Bearer {viewer.token}"})

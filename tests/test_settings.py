@@ -1,0 +1,81 @@
+"""One place of settings: what stands in `.env` is read, and what is read stands in `.env`."""
+
+import re
+from importlib import import_module
+
+import pytest
+
+from services.common.settings import Settings
+from services.stack.environment import ROOT
+
+SETTINGS_MODULES = [
+    "services.orchestrator_api.settings",
+    "services.rag_llm.settings",
+    "services.renderer.settings",
+    "services.tts.settings",
+]
+
+
+def keys_of_the_file() -> dict[str, str]:
+    """Key to the comment above it."""
+    keys: dict[str, str] = {}
+    comment = ""
+    for line in (ROOT / ".env").read_text().splitlines():
+        if line.startswith("#"):
+            comment = line
+        elif "=" in line:
+            keys[line.split("=")[0]] = comment
+        else:
+            comment = ""
+    return keys
+
+
+def keys_that_are_read() -> set[str]:
+    for module in SETTINGS_MODULES:
+        import_module(module)
+    classes = [Settings, *all_subclasses(Settings)]
+    python = {name.upper() for settings in classes for name in settings.model_fields}
+    gateway = (ROOT / "services/sfu-gateway").rglob("*.go")
+    go = {
+        key
+        for path in gateway
+        for key in re.findall(r'"([A-Z][A-Z_]+)"', path.read_text())
+        if key in keys_of_the_file()
+    }
+    return python | go
+
+
+def all_subclasses(cls: type[Settings]) -> list[type[Settings]]:
+    return [c for sub in cls.__subclasses__() for c in (sub, *all_subclasses(sub))]
+
+
+def test_every_key_of_the_file_is_read() -> None:
+    """A key that nobody reads would be a lie to whoever sets it."""
+    assert set(keys_of_the_file()) - keys_that_are_read() == set()
+
+
+def test_every_key_that_is_read_is_in_the_file() -> None:
+    """A key that is not in the file could not be found by whoever needs it."""
+    assert keys_that_are_read() - set(keys_of_the_file()) == set()
+
+
+def test_every_key_has_a_comment() -> None:
+    """Each key is explained where it stands."""
+    bare = [key for key, comment in keys_of_the_file().items() if len(comment) < 10]
+    assert [key for key in bare if not key.endswith(("_PORT", "_URL"))] == []
+
+
+@pytest.mark.parametrize("key", ["BUFFER_SECONDS", "PORT_OFFSET"])
+def test_the_environment_wins_over_the_file(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of the shell overrides the file's line."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv(key, "7")
+    assert getattr(Settings(), key.lower()) == 7
+
+
+def test_defaults_equal_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    """Without the file every shared setting has the value that the file states."""
+    for key in keys_of_the_file():
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.chdir(ROOT)
+    assert Settings() == Settings(_env_file=None)  # type: ignore[call-arg]  # pydantic-settings' own argument
