@@ -1,0 +1,84 @@
+"""`python -m tests.bench`: starts its own stack, measures, prints a table and one JSON object on the last line."""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from services.stack.local import LocalStack
+from tests.bench.conversation import Results, answers, interruptions, listen
+from tests.viewer import Viewer, eventually
+
+HOW = {
+    "e2e_latency_ms": "question sent on the control socket to the first voiced 20 ms of sound decoded at the viewer",
+    "first_lip_movement_ms": "question sent to the first decoded picture with a mouth more open than in the second before",
+    "interruption_to_silence_ms": "cancel sent to the last voiced 20 ms decoded (the viewer's jitter buffer included)",
+    "av_skew_ms": "lag between mouth opening and loudness on the sender's clock, absolute, one value an answer",
+    "av_skew_median_ms": "the same with its sign; positive: the mouth is late",
+    "final_fps": "decoded pictures a second over the listening, half idle, half speech",
+    "longest_frame_gap_ms": "longest time between two decoded pictures in it",
+    "cpu_percent": "of one core, over the listening",
+    "rss_mb": "resident memory at its end",
+}
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    return {"p50": round(float(np.percentile(values, 50)), 1), "p95": round(float(np.percentile(values, 95)), 1)}
+
+
+async def measure(stack: LocalStack, trials: int, seconds: float) -> dict[str, object]:
+    results = Results()
+    async with Viewer(stack.url) as viewer, viewer.control() as control:
+        await eventually(lambda: viewer.video.samples and viewer.audio.samples, why="no picture or no sound")
+        await viewer.ask("What is FlashbackAvatars?")
+        await eventually(lambda: viewer.audio.report and viewer.video.report, why="no sender reports")
+        say(f"{trials} answers")
+        await answers(viewer, control, results, trials)
+        say(f"{trials} interruptions")
+        await interruptions(viewer, control, results, trials)
+        say(f"{seconds:.0f} s of idle and speech")
+        watched = {name: psutil.Process(stack.pid(name)) for name in stack.running}
+        for process in watched.values():
+            process.cpu_percent()
+        fps, gap = await listen(viewer, control, seconds)
+        return {
+            "e2e_latency_ms": percentiles(results.e2e),
+            "first_lip_movement_ms": percentiles(results.lips),
+            "interruption_to_silence_ms": percentiles(results.silence),
+            "av_skew_ms": percentiles([abs(s) for s in results.skew]),
+            "av_skew_median_ms": round(float(np.median(results.skew)), 1),
+            "final_fps": round(fps, 2),
+            "longest_frame_gap_ms": round(gap, 1),
+            "cpu_percent": {name: round(p.cpu_percent(), 1) for name, p in watched.items()},
+            "rss_mb": {name: round(p.memory_info().rss / 2**20) for name, p in watched.items()},
+        }
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=20, help="answers, and interruptions")
+    parser.add_argument("--seconds", type=float, default=60, help="of listening, half idle, half speech")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder)) as stack:
+        say(f"The stack runs at {stack.url}")
+        numbers = asyncio.run(measure(stack, options.trials, options.seconds))
+    say("")
+    for name, value in numbers.items():
+        shown = "  ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+        say(f"{name:28} {shown}\n{'':28} {HOW[name]}")
+    say("")
+    say(json.dumps(numbers))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The three things that are measured: answers, interruptions, and an hour-glass of idle and speech."""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tests.bench.skew import skew_ms
+from tests.viewer import Control, Viewer, eventually
+
+QUESTIONS = [
+    "What is FlashbackAvatars?",
+    "How do I add my own documents?",
+    "Can I interrupt you?",
+    "How do I start it?",
+    "Which documents can you read?",
+    "Do you need a GPU?",
+    "Does my data leave this machine?",
+    "How does the voice work?",
+]
+
+
+@dataclass
+class Results:
+    """Milliseconds, one entry a trial."""
+
+    e2e: list[float] = field(default_factory=list)
+    lips: list[float] = field(default_factory=list)
+    skew: list[float] = field(default_factory=list)
+    silence: list[float] = field(default_factory=list)
+
+
+async def answers(viewer: Viewer, control: Control, results: Results, count: int) -> None:
+    """Ask; time the first voiced sound and the first lip movement as decoded here; correlate mouth and sound."""
+    for i in range(count):
+        await quiet(viewer)
+        calm = [s.value for s in viewer.video.samples[-30:]]
+        moving = max(calm) + 4 * float(np.std(calm)) + 1e-6
+        asked = await control.send("start_reply", text=QUESTIONS[i % len(QUESTIONS)])
+        started = len(control.events)
+        await eventually(lambda at=asked: viewer.voiced_since(at), why="no voice")
+        await eventually(lambda n=started: finished(control, n), 60, "the answer did not end")
+        await asyncio.sleep(0.3)  # what is still on its way to this viewer
+        voiced = viewer.voiced_since(asked)
+        results.e2e.append((voiced[0].at - asked) * 1000)
+        lips = next((s.at for s in viewer.video.since(asked) if s.value > moving), None)
+        if lips is not None:
+            results.lips.append((lips - asked) * 1000)
+        skew = skew_ms(viewer.audio, viewer.video, voiced[0].at - 0.3, voiced[-1].at + 0.3)
+        if skew is not None:
+            results.skew.append(skew)
+
+
+async def interruptions(viewer: Viewer, control: Control, results: Results, count: int) -> None:
+    """Ask, let it speak a while, cancel; time the last voiced sound that is decoded here."""
+    for i in range(count):
+        await quiet(viewer)
+        asked = await control.send("start_reply", text=QUESTIONS[i % len(QUESTIONS)])
+        await eventually(lambda at=asked: viewer.voiced_since(at), why="no voice")
+        await asyncio.sleep(random.uniform(0.4, 1.2))
+        cancelled = await control.send("cancel")
+        await asyncio.sleep(1)
+        late = viewer.voiced_since(cancelled)
+        results.silence.append((late[-1].at - cancelled) * 1000 if late else 0.0)
+
+
+async def listen(viewer: Viewer, control: Control, seconds: float) -> tuple[float, float]:
+    """Half idle, half speech. Returns frames a second and the longest gap between two decoded frames, ms."""
+    start = time.monotonic()
+    await asyncio.sleep(seconds / 2)
+    while time.monotonic() < start + seconds:
+        before = len(control.events)
+        await control.send("start_reply", text=random.choice(QUESTIONS))
+        await eventually(lambda n=before: finished(control, n), 60, "the answer did not end")
+    end = start + seconds
+    at = np.array([s.at for s in viewer.video.samples if start <= s.at <= end])
+    return (len(at) - 1) / (at[-1] - at[0]), float(np.diff(at).max() * 1000)
+
+
+async def quiet(viewer: Viewer) -> None:
+    """Wait for a second without voice and a mouth at rest."""
+    since = time.monotonic()
+    while viewer.voiced_since(since) or time.monotonic() < since + 1:
+        if viewer.voiced_since(since):
+            since = time.monotonic()
+        await asyncio.sleep(0.05)
+
+
+def finished(control: Control, after: int) -> bool:
+    return any(e["type"] == "playback" and e["phase"] == "finished" for _, e in control.events[after:])
