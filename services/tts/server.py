@@ -1,0 +1,173 @@
+"""The tts service: text in; sound, mouth shapes and word times out, while they are being made."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from services.common.bus import Bus, RedisBus
+from services.common.errors import Problem
+from services.common.logs import logger
+from services.common.messages import CONTROL_PATTERN, CONTROLS, SERVICES_CHANNEL, Cancel, Close, Heartbeat
+from services.common.service import create_service, serve
+from services.common.speech import SessionId, Speech
+from services.tts.catalog import load
+from services.tts.settings import TtsSettings
+from services.tts.speaking import Cancelled, Speaker
+from services.tts.text.lines import lines_of
+
+MAX_TEXT = 10_000
+_HEARTBEAT_S = 5.0
+_CHECKED_FOR_S = 5.0  # how long a proof that the voice works counts
+
+Rate = Literal[8000, 16000, 22050, 24000, 32000, 44100, 48000]
+
+
+class SpeakRequest(BaseModel):
+    """`POST /v1/speak`. Without `voice` and `language` the default voice speaks; `sr` is its own rate unless given."""
+
+    session: SessionId
+    turn: Annotated[int, Field(ge=1, le=2**53)]
+    text: str
+    voice: Annotated[str, Field(max_length=64)] | None = None
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)] | None = None
+    sr: Rate | None = None
+
+    @field_validator("text")
+    @classmethod
+    def _is_sayable(cls, text: str) -> str:
+        if len(text) > MAX_TEXT:
+            raise ValueError(
+                f"{len(text)} characters are too many for one call; send at most {MAX_TEXT}, sentence by sentence"
+            )
+        if not text.strip():
+            raise ValueError("there is nothing to say; send at least a word")
+        return text
+
+
+class VoiceInfo(BaseModel):
+    name: str
+    engine: str
+    language: str
+    gender: str
+    sample_rate: int
+    default: bool
+
+
+def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
+    """The service; the voices are loaded and warm when it starts to listen."""
+    cancelled = Cancelled()
+    speaker = Speaker(load(settings), cancelled, settings.tts_threads)
+    the_bus = bus or RedisBus(settings.redis_address())
+    checked = 0.0
+
+    async def voice_check() -> str | None:
+        nonlocal checked
+        if time.monotonic() - checked < _CHECKED_FOR_S:
+            return None
+        missing = await speaker.can_speak()
+        if missing is None:
+            checked = time.monotonic()
+        return missing
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        began = time.perf_counter()
+        await speaker.can_speak()
+        logger().info("warm", voice=speaker.catalog.default.name, seconds=round(time.perf_counter() - began, 2))
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(_obey(the_bus, cancelled)), tasks.create_task(_beat(the_bus, speaker))]
+            yield
+            for task in running:
+                task.cancel()
+        await the_bus.close()
+        speaker.close()
+
+    app = create_service("tts", settings, lifespan=lifespan, checks={"voice": voice_check})
+
+    @app.post("/v1/speak", response_model=Speech, responses={200: {"content": {"application/x-ndjson": {}}}})
+    async def speak(request: SpeakRequest) -> StreamingResponse:
+        """One speech message a line, the first as soon as its sound exists.
+
+        Times start at 0 for each call. The last message is `final`; a stream that ends without one was cancelled.
+        """
+        catalog = speaker.catalog
+        voice = catalog.choose(request.voice, request.language)
+        lines = lines_of(request.text, voice, catalog.speaking)
+        messages = speaker.speak(request.session, request.turn, lines, request.sr or voice.sample_rate)
+        # The first message is awaited here, so that a voice that fails is an error and not a broken stream.
+        first = await anext(messages, None)
+        return StreamingResponse(_ndjson(first, messages), media_type="application/x-ndjson")
+
+    @app.get("/v1/voices")
+    async def voices() -> list[VoiceInfo]:
+        """Every voice that `speak` accepts; the neural ones first."""
+        default = speaker.catalog.default
+        return [
+            VoiceInfo(
+                name=v.name,
+                engine=v.engine,
+                language=v.language,
+                gender=v.gender,
+                sample_rate=v.sample_rate,
+                default=v is default,
+            )
+            for v in speaker.catalog.voices.values()
+        ]
+
+    @app.post("/v1/voices/{name}", status_code=501)
+    @app.delete("/v1/voices/{name}", status_code=501)
+    async def clone(name: str) -> Any:
+        """Cloned voices: needs the engine xtts."""
+        raise Problem(
+            501, f"Cloned voices such as {name!r} need the engine xtts; this service runs {settings.tts_engine}."
+        )
+
+    return app
+
+
+async def _ndjson(first: Speech | None, rest: AsyncIterator[Speech]) -> AsyncIterator[bytes]:
+    async with contextlib.aclosing(rest):  # type: ignore[type-var]  # an async generator, seen as its interface
+        if first is not None:
+            yield first.model_dump_json().encode() + b"\n"
+        async for message in rest:
+            yield message.model_dump_json().encode() + b"\n"
+
+
+async def _obey(bus: Bus, cancelled: Cancelled) -> None:
+    """Follow the sessions' control channels."""
+    async for channel, text in bus.subscribe(CONTROL_PATTERN):
+        try:
+            control = CONTROLS.validate_json(text)
+        except ValidationError:
+            logger().warning("a control message that cannot be read", channel=channel)
+            continue
+        match control:
+            case Cancel():
+                cancelled.cancel(control.session, control.turn)
+            case Close():
+                cancelled.forget(control.session)
+
+
+async def _beat(bus: Bus, speaker: Speaker) -> None:
+    """Tell that the service is alive and how busy."""
+    from socket import gethostname
+
+    while True:
+        beat = Heartbeat(service="tts", instance=gethostname(), sessions=speaker.speaking, capacity=speaker.workers)
+        await bus.publish(SERVICES_CHANNEL, beat)
+        await asyncio.sleep(_HEARTBEAT_S)
+
+
+def main() -> None:
+    settings = TtsSettings()
+    serve(create_app(settings), settings, settings.tts_port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Runs lines through the engines: few at once, fairly, and no further than the listener follows."""
+
+import asyncio
+import os
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+from services.common.metrics import TTS_TTFA, TTS_TTFB
+from services.common.speech import Speech
+from services.tts.assembly import Assembler
+from services.tts.catalog import Catalog
+from services.tts.engine import Line, Part
+from services.tts.sound import onset
+
+_T = TypeVar("_T")
+_SESSIONS_REMEMBERED = 10_000
+
+
+class Cancelled:
+    """Per session the highest turn that was cancelled. Turns only grow, so nothing at or below it is ever spoken again."""
+
+    def __init__(self) -> None:
+        self._turns: OrderedDict[str, int] = OrderedDict()
+
+    def cancel(self, session: str, turn: int) -> None:
+        self._turns[session] = max(turn, self._turns.pop(session, 0))
+        if len(self._turns) > _SESSIONS_REMEMBERED:
+            self._turns.popitem(last=False)
+
+    def forget(self, session: str) -> None:
+        """The session is over; its name may come again with turn 1."""
+        self._turns.pop(session, None)
+
+    def covers(self, session: str, turn: int) -> bool:
+        return turn <= self._turns.get(session, 0)
+
+
+class Speaker:
+    """Synthesis in worker threads. Each step is one short job in one queue, so that speakers take turns."""
+
+    def __init__(self, catalog: Catalog, cancelled: Cancelled, threads: int) -> None:
+        """`threads`: how many one job uses; there are as many workers as the cores allow."""
+        self.catalog, self.cancelled = catalog, cancelled
+        self.workers = max(1, (os.cpu_count() or 1) // threads)
+        self.speaking = 0
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="tts")
+
+    async def speak(self, session: str, turn: int, lines: Sequence[Line], rate: int) -> AsyncIterator[Speech]:
+        """The lines as one utterance's messages, at `rate` Hz. Ends early, without a final message, when the turn is cancelled.
+
+        Close the iterator to stop; no more than the step under way is then finished.
+        """
+        began = time.perf_counter()
+        sound_came = byte_came = False
+        self.speaking += 1
+        try:
+            if not lines:
+                yield Speech(session=session, turn=turn, sr=rate, chunks=[], final=True)
+            assembler: Assembler | None = None
+            for line in lines:
+                if assembler is None:
+                    assembler = Assembler(session, turn, line.voice.sample_rate, rate)
+                steps = self.catalog.engine(line.voice).speak(line)
+                part: Part | None = None
+                while part is None or not part.last:
+                    if self.cancelled.covers(session, turn):
+                        return
+                    part = await self._work(lambda steps=steps: next(steps))
+                    if self.cancelled.covers(session, turn):
+                        return
+                    for message in assembler.push(line, part, final=part.last and line is lines[-1]):
+                        if not byte_came:
+                            TTS_TTFB.observe(time.perf_counter() - began)
+                            byte_came = True
+                        if not sound_came and (heard := _first_sound(message)) is not None:
+                            TTS_TTFA.observe(time.perf_counter() - began + heard)
+                            sound_came = True
+                        yield message
+        finally:
+            self.speaking -= 1
+
+    async def can_speak(self) -> str | None:
+        """None, or why nothing can be said: says a word with the default voice."""
+        from services.tts.engine import Written
+
+        line = Line((Written("ok", "okay", "."),), self.catalog.default, 0)
+        steps = self.catalog.engine(line.voice).speak(line)
+        try:
+            part = await asyncio.wait_for(self._work(lambda: next(steps)), 5)
+        except TimeoutError:
+            return "the voice has not answered for 5 s; it has too much to say or is stuck"
+        return None if np.any(part.pcm) else "the voice is silent"
+
+    async def _work(self, job: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, job)
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _first_sound(message: Speech) -> float | None:
+    """Seconds from the message's start to its first audible sample."""
+    for chunk in message.chunks:
+        pcm = np.frombuffer(chunk.pcm(), np.int16).astype(np.float32) / 32768
+        if (at := onset(pcm)) < len(pcm):
+            return at / message.sr
+    return None
