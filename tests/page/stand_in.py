@@ -1,0 +1,336 @@
+"""A stand-in for the orchestrator and all behind it: the same contract, a real peer connection, answers from a script.
+
+It runs on a thread of its own, so that tests can drive a browser meanwhile. What the page sent is in `heard`.
+"""
+
+import asyncio
+import math
+import secrets
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvicorn
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+
+from services.common.errors import Problem, install_problem_handlers
+from services.common.messages import (
+    AnswerDelta,
+    Caption,
+    Citation,
+    Event,
+    Interrupted,
+    Metrics,
+    Playback,
+    SessionState,
+    State,
+)
+from tests.page.media import FaceTrack, VoiceTrack
+
+PAGE = Path(__file__).parents[2] / "web-samples" / "minimal-webrtc-client"
+STYLES = ["studio", "dusk", "morning"]
+WORD_MS = 190
+
+ANSWER = (
+    "FlashbackAvatars gives your documents a face. You ask by voice or keyboard, and it answers aloud, in sync, "
+    "with the sources it used. You can interrupt it like a person."
+)
+SOURCES = [
+    ("product/overview.md", "What it is", "A person asks by voice or keyboard and the face answers aloud from the user's own documents."),
+    ("product/interrupting.md", "Interrupting", "Speaking, Esc or the stop button silence the voice within a tenth of a second."),
+]
+LATENCY = {
+    "rag_retrieval_latency": 9.0,
+    "llm_ttft": 14.0,
+    "llm_ttfs": 21.0,
+    "tts_ttfb": 118.0,
+    "tts_ttfa": 126.0,
+    "render_ttff": 188.0,
+    "e2e_latency": 203.0,
+    "av_skew_ms": 7.0,
+    "final_fps": 15.0,
+    "buffer_ms": 0.0,
+    "underruns_total": 0,
+}
+
+Result = TypeVar("Result")
+
+
+class Offer(BaseModel):
+    sdp: str
+    type: str
+    session: str | None = None
+
+
+class Ask(BaseModel):
+    text: str
+    session: str | None = None
+
+
+class Style(BaseModel):
+    style: str
+    session: str | None = None
+
+
+@dataclass
+class Live:
+    """One session: its peers, its control channels, the turn that is spoken."""
+
+    id: str
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    peers: list[RTCPeerConnection] = field(default_factory=list)
+    sockets: list[WebSocket] = field(default_factory=list)
+    microphone_frames: int = 0
+    state: SessionState = "listening"
+    turn: int = 0
+    speech: asyncio.Task[None] | None = None
+    spoken: list[str] = field(default_factory=list)
+    voice_from: float | None = None
+
+    def loudness(self) -> float:
+        """Syllables, four a second, while the turn is spoken."""
+        if self.voice_from is None:
+            return 0.0
+        return 0.25 + 0.75 * abs(math.sin((time.monotonic() - self.voice_from) * math.pi * 4))
+
+
+class StandIn:
+    """The server. Methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.sessions: dict[str, Live] = {}
+        self.away: Problem | None = None  # what every POST /session is answered with
+        self.refuse_control = False
+        self.answer = ANSWER
+        self._server = uvicorn.Server(uvicorn.Config(self._app(), port=0, log_level="error", ws_ping_interval=None))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._started = threading.Event()
+
+    # --- from the tests -----------------------------------------------------------------------------------------------
+
+    def start(self) -> str:
+        """Serves on a free port; answers the page's address."""
+        self._thread.start()
+        assert self._started.wait(10)
+        while not self._server.started:
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}/"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """What came of this kind: the verbs of the control channel, or the name of a POST."""
+        return [body for name, body in self.heard if name == kind]
+
+    def only(self) -> Live:
+        (live,) = self.sessions.values()
+        return live
+
+    def emit(self, event: Event) -> None:
+        """Sends an event of a session to whoever follows it."""
+        self._run(lambda: self._emit(self.sessions[event.session], event))
+
+    def drop_control(self) -> None:
+        """Every control channel breaks, as when a proxy restarts."""
+        self._run(lambda: self._close_sockets(1012))
+
+    def drop_peers(self) -> None:
+        """Every peer connection ends, as when the gateway restarts."""
+        self._run(self._close_peers)
+
+    def forget(self) -> None:
+        """All sessions are gone."""
+
+        async def forget() -> None:
+            self.sessions, gone = {}, self.sessions
+            for live in gone.values():
+                self._silence(live)
+                for peer in live.peers:
+                    await peer.close()
+                for socket in list(live.sockets):
+                    await socket.close(1001)
+
+        self._run(forget)
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        future: Future[Result] = asyncio.run_coroutine_threadsafe(work(), self._loop)
+        return future.result(10)
+
+    # --- the contract -------------------------------------------------------------------------------------------------
+
+    def _app(self) -> FastAPI:
+        app = FastAPI()
+        install_problem_handlers(app)
+
+        @app.on_event("startup")
+        async def started() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._started.set()
+
+        @app.post("/session", status_code=201)
+        async def session(offer: Offer) -> dict[str, Any]:
+            self.heard.append(("session", offer.model_dump()))
+            if self.away:
+                raise self.away
+            return await self._join(offer)
+
+        @app.get("/session/{session}")
+        async def look(session: str) -> dict[str, Any]:
+            live = self._live(session)
+            return {"session": live.id, "state": live.state, "turn": live.turn}
+
+        @app.post("/answer")
+        async def answer(ask: Ask) -> dict[str, Any]:
+            self.heard.append(("answer", ask.model_dump()))
+            citations = [{"source": s, "title": t, "quote": q, "t": 0} for s, t, q in SOURCES]
+            return {"session": ask.session, "turn": 1, "text": ANSWER, "citations": citations, "spoken": False, "latency": {}}
+
+        @app.post("/style")
+        async def style(style: Style) -> dict[str, Any]:
+            self.heard.append(("style", style.model_dump()))
+            if style.style not in STYLES:
+                raise Problem(422, f"style: there is no {style.style}; there are {', '.join(STYLES)}")
+            return {"session": style.session, "style": style.style}
+
+        @app.get("/styles")
+        async def styles() -> dict[str, Any]:
+            return {"styles": STYLES, "style": STYLES[0]}
+
+        @app.websocket("/control")
+        async def control(socket: WebSocket, session: str, token: str) -> None:
+            live = self.sessions.get(session)
+            if self.refuse_control or live is None or token != live.token:
+                await socket.close(1008)
+                return
+            await socket.accept()
+            live.sockets.append(socket)
+            await socket.send_text(State(session=live.id, turn=live.turn, state=live.state).model_dump_json())
+            try:
+                while True:
+                    message = await socket.receive_json()
+                    self.heard.append((message["type"], message))
+                    await self._obey(live, message)
+            except WebSocketDisconnect:
+                live.sockets.remove(socket)
+
+        app.mount("/", StaticFiles(directory=PAGE, html=True))
+        return app
+
+    def _live(self, session: str) -> Live:
+        if session not in self.sessions:
+            raise Problem(404, f"There is no session {session}; open one with POST /session.")
+        return self.sessions[session]
+
+    async def _join(self, offer: Offer) -> dict[str, Any]:
+        live = self._live(offer.session) if offer.session else Live(secrets.token_hex(4))
+        self.sessions[live.id] = live
+        peer = RTCPeerConnection()
+        live.peers.append(peer)
+
+        @peer.on("track")
+        async def microphone(track: Any) -> None:
+            with suppress(Exception):  # the track ends by raising
+                while True:
+                    await track.recv()
+                    live.microphone_frames += 1
+
+        await peer.setRemoteDescription(RTCSessionDescription(offer.sdp, offer.type))
+        tracks = {"video": FaceTrack(live.loudness), "audio": VoiceTrack(live.loudness)}
+        for transceiver in peer.getTransceivers():
+            if transceiver._offerDirection in ("recvonly", "sendrecv") and transceiver.kind in tracks:
+                transceiver.sender.replaceTrack(tracks.pop(transceiver.kind))
+                transceiver.direction = "sendonly"
+        await peer.setLocalDescription(await peer.createAnswer())
+        return {
+            "session": live.id,
+            "sdp": peer.localDescription.sdp,
+            "type": "answer",
+            "token": live.token,
+            "ice_servers": [],
+        }
+
+    async def _obey(self, live: Live, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "start_reply":
+                await self._interrupt(live)
+                live.turn += 1
+                live.spoken = []
+                live.speech = asyncio.create_task(self._speak(live, live.turn))
+            case "cancel":
+                await self._interrupt(live)
+            case "user_speaking" if message["speaking"]:
+                await self._interrupt(live)
+
+    # --- what a turn looks like ---------------------------------------------------------------------------------------
+
+    async def _speak(self, live: Live, turn: int) -> None:
+        of = {"session": live.id, "turn": turn}
+        await self._become(live, "thinking")
+        words = self.answer.split()
+        for start in range(0, len(words), 6):
+            await self._emit(live, AnswerDelta(**of, text=" ".join(words[start : start + 6]) + " "))
+        await asyncio.sleep(0.2)
+        live.voice_from = time.monotonic()
+        await self._emit(live, Playback(**of, t=0, phase="started"))
+        await self._become(live, "speaking")
+        sentence = 0
+        for i, word in enumerate(words):
+            t0 = i * WORD_MS
+            await asyncio.sleep(max(0.0, live.voice_from + t0 / 1000 - time.monotonic()))
+            if sentence < len(SOURCES) and (i == 0 or words[i - 1].endswith(".")):
+                source, title, quote = SOURCES[sentence]
+                sentence += 1
+                await self._emit(live, Citation(**of, source=source, title=title, quote=quote, t=t0))
+            live.spoken.append(word)
+            await self._emit(live, Caption(**of, word=word, t0=t0, t1=t0 + WORD_MS))
+        await asyncio.sleep(WORD_MS / 1000)
+        live.voice_from = None
+        await self._emit(live, Playback(**of, t=len(words) * WORD_MS, phase="finished"))
+        await self._emit(live, Metrics.model_validate(of | LATENCY))
+        live.speech = None
+        await self._become(live, "listening")
+
+    async def _interrupt(self, live: Live) -> None:
+        if live.speech is None:
+            return
+        self._silence(live)
+        await self._emit(live, Interrupted(session=live.id, turn=live.turn, heard_text=" ".join(live.spoken)))
+        await self._become(live, "listening")
+
+    def _silence(self, live: Live) -> None:
+        live.voice_from = None
+        if live.speech:
+            live.speech.cancel()
+            live.speech = None
+
+    async def _become(self, live: Live, state: SessionState) -> None:
+        live.state = state
+        await self._emit(live, State(session=live.id, turn=live.turn, state=state))
+
+    async def _emit(self, live: Live, event: Event) -> None:
+        text = event.model_dump_json(exclude_none=True)
+        for socket in list(live.sockets):
+            with suppress(RuntimeError, WebSocketDisconnect):  # it closes this moment
+                await socket.send_text(text)
+
+    async def _close_sockets(self, code: int) -> None:
+        for live in self.sessions.values():
+            for socket in list(live.sockets):
+                await socket.close(code)
+
+    async def _close_peers(self) -> None:
+        for live in self.sessions.values():
+            peers, live.peers = live.peers, []
+            for peer in peers:
+                await peer.close()

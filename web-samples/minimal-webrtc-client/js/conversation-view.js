@@ -1,0 +1,80 @@
+/** Shows the conversation: question, answer as it is heard, its sources. */
+import { element } from "./elements.js";
+
+export class ConversationView {
+  #shown = new Map();
+  #partial = element("li", "turn saying");
+
+  constructor(root, conversation) {
+    this.root = root;
+    conversation.addEventListener("entry", ({ detail }) => this.#keepingEnd(() => this.#render(detail)));
+    conversation.addEventListener("removed", ({ detail }) => this.#remove(detail));
+    conversation.addEventListener("partial", () => this.#keepingEnd(() => this.#say(conversation.partial)));
+  }
+
+  #render(entry) {
+    const shown = this.#shown.get(entry) ?? this.#add(entry);
+    shown.question.textContent = entry.question;
+    shown.question.hidden = !entry.question;
+    shown.heard.textContent = entry.written.slice(0, entry.heard);
+    shown.ahead.textContent = entry.written.slice(entry.heard);
+    shown.answer.hidden = !entry.written && !entry.interrupted;
+    shown.note.hidden = !entry.interrupted;
+    shown.note.textContent = entry.written ? "interrupted" : "interrupted before a word was heard";
+    shown.item.classList.toggle("waiting", !entry.written && !entry.finished);
+    // A screen reader gets the answer once, when it is whole.
+    shown.item.setAttribute("aria-busy", String(!entry.finished));
+    for (const source of entry.sources.slice(shown.sources.childElementCount)) {
+      shown.sources.append(card(source, shown.sources.childElementCount + 1));
+    }
+    shown.sources.hidden = !entry.sources.length;
+  }
+
+  #add(entry) {
+    const item = element("li", "turn");
+    const question = element("p", "question");
+    const answer = element("p", "answer");
+    const heard = element("span", "heard");
+    const ahead = element("span", "ahead");
+    const note = element("span", "note");
+    const dots = element("p", "dots");
+    const sources = element("ul", "sources");
+    sources.setAttribute("aria-label", "Sources");
+    dots.setAttribute("aria-hidden", "true");
+    dots.append(element("i"), element("i"), element("i"));
+    answer.append(heard, ahead, " ", note);
+    item.append(question, dots, answer, sources);
+    this.root.append(item);
+    const shown = { item, question, answer, heard, ahead, note, sources };
+    this.#shown.set(entry, shown);
+    return shown;
+  }
+
+  #remove(entry) {
+    this.#shown.get(entry)?.item.remove();
+    this.#shown.delete(entry);
+  }
+
+  #say(text) {
+    this.#partial.textContent = text;
+    if (text) this.root.append(this.#partial);
+    else this.#partial.remove();
+  }
+
+  /** New lines scroll into view, unless the person is reading further up. */
+  #keepingEnd(change) {
+    const box = this.root.parentElement;
+    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
+    change();
+    if (atEnd) box.scrollTop = box.scrollHeight;
+  }
+}
+
+function card({ title, source, quote }, number) {
+  const item = element("li", "source");
+  const head = element("p", "title");
+  head.append(element("span", "number", String(number)), element("cite", "", title || source));
+  item.append(head, element("p", "path", source));
+  if (quote) item.append(element("blockquote", "", quote));
+  return item;
+}

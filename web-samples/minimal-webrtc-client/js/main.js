@@ -1,0 +1,226 @@
+/** Wires the page together: what happens on one side is shown or sent on the other. */
+import { call } from "./api.js";
+import { Captions } from "./captions.js";
+import { Composer } from "./composer.js";
+import { Control } from "./control.js";
+import { Conversation } from "./conversation.js";
+import { ConversationView } from "./conversation-view.js";
+import { Looks } from "./looks.js";
+import { Microphone } from "./microphone.js";
+import { Notices } from "./notices.js";
+import { Session } from "./session.js";
+import { Sound } from "./sound.js";
+import { Stage } from "./stage.js";
+import { Stats } from "./stats.js";
+import { followTheme } from "./theme.js";
+import { Waterfall } from "./waterfall.js";
+
+const VOICE_MS = 100; // How often the light follows the voice.
+const AWAY_MS = 1500; // A control channel that is back sooner than this was not missed.
+
+const $ = (id) => document.getElementById(id);
+followTheme($("theme"));
+const notices = new Notices($("notices"));
+const stage = new Stage({ root: $("stage"), video: $("face"), still: $("still"), ambient: $("ambient"), label: $("state") });
+const sound = new Sound({ video: $("face"), toggle: $("sound"), tap: $("tap") });
+const captions = new Captions($("captions"));
+const conversation = new Conversation();
+new ConversationView($("conversation"), conversation);
+const waterfall = new Waterfall({ waterfall: $("waterfall"), live: $("live"), glance: $("glance") });
+const looks = new Looks($("looks"));
+const microphone = new Microphone();
+const session = new Session();
+const control = new Control();
+const stats = new Stats(session);
+const composer = new Composer({ form: $("composer"), field: $("question"), send: $("send"), chips: $("chips") });
+
+let following = null; // The session whose turns we count.
+let state = "listening"; // The session's own, as its last event said.
+let turn = 0;
+let awayTimer = 0;
+
+// --- the session and its connection -----------------------------------------------------------------------------------
+
+session.addEventListener("joined", async ({ detail }) => {
+  if (following !== detail.session) startOver(detail.session);
+  control.follow(detail.session, detail.token);
+  looks.load();
+  const shown = stage.show(session.stream);
+  sound.play();
+  await shown;
+  notices.clear("connection");
+  showState();
+});
+session.addEventListener("peer", async ({ detail }) => {
+  if (detail.state === "connected") await stage.thaw();
+  else if (detail.state === "disconnected" || detail.state === "failed") stage.freeze();
+  showState();
+});
+session.addEventListener("trouble", ({ detail }) => {
+  stage.freeze();
+  notices.say("connection", detail.message, { title: "Not connected." });
+  showState();
+});
+
+function startOver(id) {
+  following = id;
+  state = "listening";
+  turn = 0;
+  captions.clear();
+  conversation.restart();
+}
+
+// --- what the session tells -------------------------------------------------------------------------------------------
+
+const told = {
+  state(event) {
+    state = event.state;
+    turn = Math.max(turn, event.turn ?? 0);
+    showState();
+  },
+  caption: (event) => captions.word(event.word),
+  interrupted: () => captions.clear(),
+  metrics: (event) => waterfall.metrics(event),
+  error: (event) => notices.say("error", event.detail, { title: event.title, forMs: 15_000 }),
+};
+
+control.addEventListener("event", ({ detail: event }) => {
+  if (conversation.isStale(event)) return;
+  conversation.receive(event);
+  told[event.type]?.(event);
+});
+control.addEventListener("open", () => {
+  clearTimeout(awayTimer);
+  awayTimer = 0;
+  notices.clear("control");
+  if (microphone.speaking) control.send("user_speaking", { speaking: true });
+});
+control.addEventListener("lost", () => {
+  awayTimer ||= setTimeout(
+    () => notices.say("control", "The server does not answer at the moment; trying again.", { title: "Reconnecting." }),
+    AWAY_MS,
+  );
+});
+control.addEventListener("gone", () => {
+  stage.freeze();
+  session.join();
+});
+
+// --- what the person does ---------------------------------------------------------------------------------------------
+
+composer.addEventListener("ask", async ({ detail: text }) => {
+  sound.gesture();
+  notices.clear("error");
+  captions.clear();
+  const entry = conversation.ask(text);
+  if (control.send("start_reply", { text })) return;
+  try {
+    conversation.answered(entry, await call("POST", "answer", { text, ...(session.id && { session: session.id }) }, 60_000));
+  } catch (trouble) {
+    conversation.withdraw(entry);
+    composer.restore(text);
+    notices.say("error", trouble.message, { title: "Not asked.", forMs: 15_000 });
+  }
+});
+
+$("stop").addEventListener("click", interrupt);
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.isComposing) interrupt();
+});
+$("stage").addEventListener("click", () => sound.gesture());
+
+function interrupt() {
+  if (state === "listening") return;
+  if (control.send("cancel")) return;
+  call("POST", "cancel", { session: session.id }).catch((trouble) => notices.say("error", trouble.message, { forMs: 15_000 }));
+}
+
+looks.addEventListener("choose", async ({ detail: style }) => {
+  try {
+    looks.mark((await call("POST", "style", { session: session.id, style }))?.style ?? style);
+  } catch (trouble) {
+    notices.say("error", trouble.message, { title: "The look stays.", forMs: 15_000 });
+  }
+});
+
+$("mic").addEventListener("click", () => {
+  sound.gesture();
+  microphone.toggle();
+});
+microphone.addEventListener("track", ({ detail }) => {
+  session.lend(detail.track);
+  stage.ears = microphone.on;
+  $("mic").setAttribute("aria-pressed", String(microphone.on));
+  if (microphone.on) notices.clear("microphone");
+});
+microphone.addEventListener("level", ({ detail }) => $("mic").style.setProperty("--level", detail.level.toFixed(3)));
+microphone.addEventListener("speech", ({ detail }) => {
+  stage.hearing = detail.speaking;
+  control.send("user_speaking", { speaking: detail.speaking });
+});
+microphone.addEventListener("trouble", ({ detail }) => notices.say("microphone", detail.message));
+
+// --- what is shown ----------------------------------------------------------------------------------------------------
+
+function showState() {
+  const live = $("stage").hasAttribute("data-live");
+  const there = session.peer === "connected" && !$("stage").hasAttribute("data-still");
+  stage.state = there ? state : live ? "away" : "connecting";
+  const busy = state !== "listening";
+  // The button may vanish under the focus: the question line takes it.
+  if (!busy && document.activeElement === $("stop")) $("question").focus();
+  $("stop").hidden = !busy;
+}
+
+stats.addEventListener("sample", () => waterfall.stats(stats));
+setInterval(async () => {
+  if (document.hidden) return;
+  const heard = await stats.voice();
+  stage.level = state === "speaking" ? Math.min(1, Math.sqrt(heard) * 1.6) : 0;
+}, VOICE_MS);
+
+// --- coming and going -------------------------------------------------------------------------------------------------
+
+addEventListener("pagehide", () => session.leave());
+addEventListener("pageshow", (event) => event.persisted && session.join());
+
+/** For looking at the page from outside; nothing in it can be changed. */
+window.flashback = Object.freeze({
+  get state() {
+    return stage.state;
+  },
+  get session() {
+    return session.id;
+  },
+  get turn() {
+    return turn;
+  },
+  get peer() {
+    return session.peer;
+  },
+  get control() {
+    return control.open;
+  },
+  get microphone() {
+    return microphone.on;
+  },
+  get userSpeaking() {
+    return microphone.speaking;
+  },
+  get fps() {
+    return stats.fps;
+  },
+  get audioLevel() {
+    return stats.audioLevel;
+  },
+  get audioEnergy() {
+    return stats.audioEnergy;
+  },
+  get stats() {
+    const { fps, kbps, jitterMs, roundTripMs, lost, freezes } = stats;
+    return { fps, kbps, jitterMs, roundTripMs, lost, freezes };
+  },
+});
+
+if ("RTCPeerConnection" in window) session.join();
+else notices.say("connection", "This browser has no WebRTC, or it is switched off. Use a current Chrome, Edge, Firefox or Safari.");
