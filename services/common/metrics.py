@@ -27,6 +27,11 @@ AV_SKEW_MS = Histogram(
     "Release time of a video frame against its audio, ms",
     buckets=(-120, -80, -40, -20, -10, -5, 0, 5, 10, 20, 40, 80, 120),
 )
+FRAME_DRAW_MS = Histogram(
+    "frame_draw_ms",
+    "Drawing and encoding of one video frame, ms",
+    buckets=(2, 4, 6, 8, 10, 12, 16, 20, 30, 50, 100),
+)
 FINAL_FPS = Gauge("final_fps", "Video frames released a second, over the last 5 s", ["session"])
 BUFFER_MS = Gauge("buffer_ms", "Speech waiting in the renderer, ms", ["session"])
 UNDERRUNS_TOTAL = Counter("underruns_total", "Times that a turn's speech ran dry before its end")

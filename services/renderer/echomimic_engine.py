@@ -1,0 +1,14 @@
+"""EchoMimic v3, the engine for a GPU. It is not available yet, and says so at start, not at the first session."""
+
+from services.renderer.engine import Engine
+
+
+class EngineUnavailableError(RuntimeError):
+    """The chosen engine cannot run here; the message says which setting to change."""
+
+
+def open_echomimic() -> Engine:
+    """Raises `EngineUnavailableError`: a renderer that cannot draw must not start."""
+    raise EngineUnavailableError(
+        "RENDER_ENGINE=echomimic is not available yet: set RENDER_ENGINE=portrait, which draws on the CPU."
+    )

@@ -1,0 +1,136 @@
+"""The sessions that are on air: opened, found, closed; and what Redis asks of them."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+
+import httpx
+from pydantic import ValidationError
+
+from services.common.bus import Bus
+from services.common.errors import Problem
+from services.common.logs import logger
+from services.common.messages import CONTROL_PATTERN, CONTROLS, SERVICES_CHANNEL, Cancel, Close, Heartbeat, SetStyle
+from services.renderer.engine import Engine
+from services.renderer.publisher import Target
+from services.renderer.session import LINGER_S, Session
+
+HEARTBEAT_S = 2.0
+
+
+class Roster:
+    """At most `capacity` sessions on one engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        http: httpx.AsyncClient,
+        *,
+        avatar: str,
+        capacity: int,
+        buffer_ms: int,
+        linger_s: float = LINGER_S,
+    ) -> None:
+        self.engine, self.capacity = engine, capacity
+        self._http = http
+        self._avatar = avatar
+        self._buffer_ms = buffer_ms
+        self._linger_s = linger_s
+        self._sessions: dict[str, Session] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
+
+    def __len__(self) -> int:
+        return sum(not s.ended.is_set() for s in self._sessions.values())
+
+    def get(self, name: str) -> Session:
+        """Raises `Problem` 404."""
+        session = self._sessions.get(name)
+        if session is None or session.ended.is_set():
+            raise Problem(404, f"session: {name} is not on air here; open it with POST /v1/sessions.")
+        return session
+
+    async def open(self, name: str, target: Target, avatar: str | None, style: str | None) -> tuple[Session, bool]:
+        """(the session on air, whether it was opened now). One that was on air already will use `target` when it has to
+        publish again.
+
+        Raises `Problem`: 422 for an avatar, a style or an address that is not there, 503 if all places are taken or the
+        gateway is away, 502 if it refuses.
+        """
+        async with self._opening.setdefault(name, asyncio.Lock()):
+            live = self._sessions.get(name)
+            if live is not None and not live.ended.is_set():
+                live.target = target
+                return live, False
+            if len(self) >= self.capacity:
+                raise Problem(
+                    503,
+                    f"All {self.capacity} places of this renderer are taken; end a session or raise RENDERER_SESSIONS.",
+                    headers={"Retry-After": "5"},
+                )
+            session = Session(
+                name,
+                self._http,
+                target,
+                avatar=avatar or self._avatar,
+                style=style or self.engine.style,
+                buffer_ms=self._buffer_ms,
+                linger_s=self._linger_s,
+            )
+            self._sessions = {n: s for n, s in self._sessions.items() if not s.ended.is_set()}
+            self._sessions[name] = session
+            await session.open(self.engine)
+            return session, True
+
+    async def end(self, name: str) -> None:
+        """Raises `Problem` 404."""
+        await self.get(name).close()
+        self._sessions.pop(name, None)
+
+    async def close(self) -> None:
+        """End all sessions at once."""
+        await asyncio.gather(*(session.close() for session in self))
+        self._sessions.clear()
+
+    def end_feeds(self) -> None:
+        """Let every open stream of events end, so that the server can stop."""
+        for session in self:
+            session.feed.close()
+
+    def restyle(self, name: str, style: str) -> None:
+        """Raises `Problem`: 404, or 422 for a style that the engine does not have."""
+        session = self.get(name)
+        if style not in self.engine.styles:
+            known = ", ".join(self.engine.styles)
+            raise Problem(422, f"style: there is no {style!r}; choose one of {known}.")
+        session.restyle(style)
+
+    async def obey(self, bus: Bus) -> None:
+        """Do what the sessions' control channels say, without end."""
+        async for channel, text in bus.subscribe(CONTROL_PATTERN):
+            try:
+                control = CONTROLS.validate_json(text)
+            except ValidationError as error:
+                logger().warning("not a control message", channel=channel, reason=str(error.errors()[0]["msg"]))
+                continue
+            try:
+                match control:
+                    case Cancel():
+                        await self.get(control.session).cancel(control.turn)
+                    case SetStyle():
+                        self.restyle(control.session, control.style)
+                    case Close():
+                        await self.end(control.session)
+            except Problem as problem:  # another renderer's session, mostly
+                logger().debug("control not followed", channel=channel, reason=problem.detail)
+
+    async def beat(self, bus: Bus) -> None:
+        """Say that this renderer is alive and how full it is, without end."""
+        instance = f"{socket.gethostname()}:{os.getpid()}"
+        while True:
+            beat = Heartbeat(service="renderer", instance=instance, sessions=len(self), capacity=self.capacity)
+            await bus.publish(SERVICES_CHANNEL, beat)
+            await asyncio.sleep(HEARTBEAT_S)
