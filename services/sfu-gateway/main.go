@@ -1,0 +1,49 @@
+// Command sfu-gateway carries the avatar to browsers and the microphone back, over WebRTC.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"flashback/sfu-gateway/config"
+	"flashback/sfu-gateway/gateway"
+	"flashback/sfu-gateway/logs"
+)
+
+//go:embed config.yaml
+var defaults []byte
+
+func main() {
+	path := flag.String("config", "", "read this file instead of the config.yaml that is compiled in")
+	flag.Parse()
+	if err := run(*path); err != nil {
+		fmt.Fprintf(os.Stderr, "sfu-gateway: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(path string) error {
+	file := defaults
+	if path != "" {
+		var err error
+		if file, err = os.ReadFile(path); err != nil {
+			return err
+		}
+	}
+	settings, err := config.Load(os.Getenv, file)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	g, err := gateway.New(settings, logs.New(os.Stdout, settings.LogLevel, settings.LogFormat))
+	if err != nil {
+		return err
+	}
+	return g.Run(ctx)
+}
