@@ -1,0 +1,44 @@
+"""What turns sentences into vectors. Two embedders fill the protocol, chosen by `EMBEDDER`."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.rag_llm.settings import Config, RagSettings
+
+Vectors = NDArray[np.float32]
+"""[n, dimensions], each row of length one: a dot product is a cosine similarity."""
+
+Progress = Callable[[int, int], None]
+"""Called with (done, all) while something long is under way."""
+
+
+class Embedder(Protocol):
+    """Loads once, then may be called from several threads."""
+
+    name: str  # names the model: an index made by another one is made anew
+    dimensions: int
+
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """One vector a text, in order. What does not fit into the model's input is left out."""
+        ...
+
+
+def open_embedder(settings: RagSettings, config: Config) -> Embedder:
+    """The embedder that `EMBEDDER` names. Raises `SystemExit` with a sentence if its packages are not installed."""
+    match settings.embedder:
+        case "minilm":
+            from services.rag_llm.embedder_minilm import MiniLM
+
+            return MiniLM(config.embedding.threads, config.embedding.batch_tokens)
+        case "sentence-transformers":
+            try:
+                from services.rag_llm.embedder_sentence_transformers import SentenceTransformers
+            except ModuleNotFoundError as missing:
+                raise SystemExit(
+                    f"EMBEDDER=sentence-transformers needs the package {missing.name}: "
+                    "pip install --require-hashes -r requirements-torch.lock, or set EMBEDDER=minilm."
+                ) from None
+            return SentenceTransformers(config.embedding.sentence_transformers_model)

@@ -1,0 +1,145 @@
+"""What the service knows: the index in force, kept up to date, and how a question meets it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from services.common.answering import ChatMessage
+from services.common.errors import Problem
+from services.common.logs import logger
+from services.rag_llm.conversation import Asked, resolve
+from services.rag_llm.embedder import Embedder
+from services.rag_llm.index import Index
+from services.rag_llm.ingest import Corpus, Outcome, ingest, signature
+from services.rag_llm.retrieval import Hit, search, understand
+from services.rag_llm.router import Route, route
+from services.rag_llm.settings import RetrievalConfig
+from services.rag_llm.store import Store
+
+WATCH_S = 1.0
+"""How often the store is looked at for an index that another process wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A question, how it was understood, what was found for it, best first, and the `titles` there are to ask about."""
+
+    asked: Asked
+    route: Route
+    hits: Sequence[Hit]
+    titles: Sequence[str]
+    history: Sequence[ChatMessage]
+    ms: float
+
+
+class Knowledge:
+    """Holds one index at a time; a new one takes its place between two questions. Work runs off the event loop."""
+
+    def __init__(self, corpus: Corpus, store: Store, embedder: Embedder, config: RetrievalConfig) -> None:
+        self._corpus, self._store, self._embedder, self._config = corpus, store, embedder, config
+        self._index: Index | None = None
+        self._generation: str | None = None
+        self._progress = "reading the documents"
+        self._ingesting = asyncio.Lock()
+        # A question must not wait behind an ingest: each has its threads.
+        self._askers = ThreadPoolExecutor(4, "ask")
+        self._reader = ThreadPoolExecutor(1, "ingest")
+
+    async def start(self) -> None:
+        """Read the index, or make it; questions are refused until then."""
+        loop = asyncio.get_running_loop()
+        mark = signature(self._embedder, self._corpus.config)
+        self._index = await loop.run_in_executor(self._reader, self._store.load, mark)
+        self._generation = self._store.generation()
+        try:
+            await self.ingest()
+        except Problem as problem:  # a service that says what is wrong helps more than one that is gone
+            logger().error(problem.detail)
+
+    async def ingest(self) -> Outcome:
+        """Bring the index up to date with the folder. One at a time; a second call waits and finds little to do."""
+        loop = asyncio.get_running_loop()
+        async with self._ingesting:
+            if not self._corpus.folder.is_dir():
+                logger().warning(
+                    "there is no corpus folder: put Markdown, text, HTML or PDF files there, "
+                    "then call POST /v1/ingest or run make ingest",
+                    corpus_dir=str(self._corpus.folder),
+                )
+            try:
+                index, outcome = await loop.run_in_executor(
+                    self._reader, ingest, self._corpus, self._store, self._embedder, self._note
+                )
+            except OSError as error:
+                self._progress = f"the index cannot be written ({error}); set INDEX_DIR to a folder that can"
+                raise Problem(500, f"The documents were not read: {self._progress}.") from error
+            self._index, self._generation = index, self._store.generation()
+        for source, reason in outcome.skipped.items():
+            logger().warning("a document was skipped", source=source, reason=reason)
+        logger().info("the corpus is read", documents=outcome.documents, passages=outcome.passages, s=outcome.seconds)
+        return outcome
+
+    async def watch(self) -> None:
+        """Take over indexes that `make ingest` writes beside this service. Never returns."""
+        loop = asyncio.get_running_loop()
+        mark = signature(self._embedder, self._corpus.config)
+        while True:
+            await asyncio.sleep(WATCH_S)
+            async with self._ingesting:
+                generation = self._store.generation()
+                if generation == self._generation:
+                    continue
+                index = await loop.run_in_executor(self._reader, self._store.load, mark)
+                self._generation = generation
+                if index:
+                    self._index = index
+                    logger().info("took over a new index", documents=len(index.entries))
+
+    async def missing(self) -> str | None:
+        """The readiness check: None, or what is still under way."""
+        return None if self._index else f"not read yet: {self._progress}"
+
+    async def find(self, text: str, history: Sequence[ChatMessage]) -> Found:
+        """What the documents hold for a question. Raises `Problem` 503 before the first index is there."""
+        started = time.perf_counter()
+        index = self._ready()
+        routed = route(text)
+        asked = resolve(routed.text, history)
+        hits: list[Hit] = []
+        kind = routed.route
+        if kind is Route.CORPUS and not index.excerpts:
+            kind = Route.EMPTY
+        if kind is Route.CORPUS:
+            hits = await self._search(index, asked, self._config.passages)
+        titles = [entry.title for entry in index.entries.values()]
+        return Found(asked, kind, hits, titles, history, round((time.perf_counter() - started) * 1000, 1))
+
+    async def search(self, text: str, k: int) -> list[Hit]:
+        """The best `k` excerpts for a question that stands alone."""
+        index = self._ready()
+        return await self._search(index, Asked(text), k) if index.excerpts else []
+
+    def close(self) -> None:
+        self._askers.shutdown(wait=False, cancel_futures=True)
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    async def _search(self, index: Index, asked: Asked, k: int) -> list[Hit]:
+        def work() -> list[Hit]:
+            vector = self._embedder.embed([asked.whole])[0]
+            return search(index, understand(asked, vector, index), self._config, k)
+
+        return await asyncio.get_running_loop().run_in_executor(self._askers, work)
+
+    def _ready(self) -> Index:
+        if self._index is None:
+            raise Problem(
+                503,
+                f"The documents are still being read ({self._progress}); try again soon.",
+                headers={"Retry-After": "1"},
+            )
+        return self._index
+
+    def _note(self, text: str) -> None:
+        self._progress = text

@@ -1,0 +1,129 @@
+"""Hybrid retrieval: sentences by meaning and passages by words, fused, then weighed sentence by sentence.
+
+Fusion is reciprocal rank fusion (Cormack, Clarke & Büttcher, 2009). Each candidate's sentences are then weighed
+against the question, so that the same number decides what comes first, what is quoted and whether there is an answer.
+"""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.rag_llm.conversation import Asked
+from services.rag_llm.excerpts import Excerpt, leans_on_previous
+from services.rag_llm.index import Index
+from services.rag_llm.settings import RetrievalConfig
+from services.rag_llm.terms import STOPWORDS, terms
+
+_ASKS_FOR_VALUE = re.compile(
+    r"\b(how (much|many|long|old|far|fast|big|large|tall|heavy|often|high|wide|quick(ly)?|soon|late|expensive)|when"
+    r"|wh(at|ich) (\w+ )?(port|price|cost|size|weight|number|year|date|time|version|percent\w*|resolution|rate|speed"
+    r"|length|limit|amount|age|height|width|temperature|capacity))\b",
+    re.IGNORECASE,
+)
+_VALUE = re.compile(
+    r"\d|\b(half|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|once|twice"
+    r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday|noon|midnight)\b",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<=[\w,] )(?:[A-Z][\w-]*|\w*\d[\w-]*)")
+HEADING_SHARE = 0.8
+"""What a question's word counts when it stands in a heading and not in the sentence."""
+
+NO_TERMS_COVERAGE = 0.5
+"""For a question of nothing but small words, which is judged by its meaning."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sentence:
+    """One sentence of a candidate. `worth` is what decides; similarity and coverage are what it is made of."""
+
+    text: str
+    at: int  # its place in the excerpt
+    similarity: float
+    coverage: float
+    worth: float
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hit:
+    """A retrieved excerpt; `fused` is its score from both rankings, `words` its BM25 score."""
+
+    excerpt: Excerpt
+    sentences: tuple[Sentence, ...]
+    fused: float
+    words: float
+
+    @property
+    def best(self) -> Sentence:
+        return max(self.sentences, key=lambda sentence: sentence.worth)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """A question ready for the index: `vector` of length one; `terms` as the index spells them."""
+
+    terms: tuple[str, ...]
+    names: frozenset[str]
+    wants_value: bool
+    vector: NDArray[np.float32]
+
+
+def understand(asked: Asked, vector: NDArray[np.float32], index: Index) -> Query:
+    """The question in the terms of the index: misspelt words are matched to the nearest known ones."""
+    spelt = dict.fromkeys(index.lexical.known(term) for term in terms(asked.whole))
+    named = {term for name in _NAME.findall(asked.whole) if name.lower() not in STOPWORDS for term in terms(name)}
+    return Query(
+        tuple(spelt),
+        frozenset(index.lexical.known(term) for term in named),
+        _ASKS_FOR_VALUE.search(asked.text) is not None,
+        vector,
+    )
+
+
+def search(index: Index, query: Query, config: RetrievalConfig, k: int) -> list[Hit]:
+    """The best `k` excerpts, by the worth of their best sentence."""
+    fused: dict[int, float] = defaultdict(float)
+    by_meaning = index.nearest(query.vector, config.candidates)
+    by_words = index.lexical.search(query.terms, config.candidates)
+    for ranking in (by_meaning, by_words):
+        for rank, (row, _) in enumerate(ranking, start=1):
+            fused[row] += 1 / (config.rrf_k + rank)
+    scores = dict(by_words)
+    likely = sorted(fused, key=lambda row: -fused[row])[: max(2 * k, 12)]
+    hits = [
+        Hit(index.excerpts[row], _weigh(index, row, query, config), fused[row], scores.get(row, 0.0)) for row in likely
+    ]
+    return sorted(hits, key=lambda hit: -hit.best.worth)[:k]
+
+
+def _weigh(index: Index, row: int, query: Query, config: RetrievalConfig) -> tuple[Sentence, ...]:
+    excerpt = index.excerpts[row]
+    vectors = index.sentence_vectors(row)
+    above = set(terms(excerpt.path))
+    rarity = {term: index.lexical.rarity(term) for term in query.terms}
+    total = sum(rarity.values())
+    everything = above | set(index.lexical.terms[row])
+    missing = bool(query.names - everything)
+    weighed: list[Sentence] = []
+    held: set[str] = set()
+    for at, (text, vector) in enumerate(zip(excerpt.sentences, vectors, strict=True)):
+        own = set(terms(text))
+        # A sentence that leans on the one before speaks about the same things.
+        held = held | own if leans_on_previous(text) else own
+        covered = sum(
+            weight * (1.0 if term in held else HEADING_SHARE if term in above else 0.0)
+            for term, weight in rarity.items()
+        )
+        coverage = covered / total if total else NO_TERMS_COVERAGE
+        similarity = float(vector @ query.vector)
+        worth = similarity + config.coverage_weight * coverage
+        if query.wants_value and _VALUE.search(text):
+            worth += config.value_bonus
+        if missing:
+            worth -= config.missing_name_penalty
+        weighed.append(Sentence(text, at, similarity, coverage, worth, vector))
+    return tuple(weighed)

@@ -1,0 +1,168 @@
+"""rag-llm: retrieval over the corpus, and answers from it. `python -m services.rag_llm.server` runs it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field, ValidationError
+
+from services.common.answering import AnswerEvent, ChatMessage, Passage, Question
+from services.common.bus import Bus, RedisBus
+from services.common.logs import logger
+from services.common.messages import CONTROL_PATTERN, CONTROLS, SERVICES_CHANNEL, Cancel, Close, Heartbeat
+from services.common.metrics import RAG_RETRIEVAL_LATENCY
+from services.common.service import create_service, serve
+from services.rag_llm.embedder import open_embedder
+from services.rag_llm.engine import AnswerEngine, open_engine, passage_of
+from services.rag_llm.ingest import Corpus
+from services.rag_llm.knowledge import Knowledge
+from services.rag_llm.openai_api import openai_routes
+from services.rag_llm.settings import RagSettings, read_config
+from services.rag_llm.store import Store
+from services.rag_llm.turns import Turns
+
+HEARTBEAT_S = 5.0
+
+
+class SearchRequest(BaseModel):
+    """`POST /v1/search`."""
+
+    query: str = Field(min_length=1, max_length=4000)
+    k: int = Field(default=5, ge=1, le=50)
+
+
+class SearchResult(Passage):
+    """A passage with its text and what its score is made of: see `config.yaml`."""
+
+    text: str
+    similarity: float
+    coverage: float
+    fused: float
+    words: float
+
+
+class SearchResponse(BaseModel):
+    results: list[SearchResult]
+
+
+def create_app(settings: RagSettings, bus: Bus | None = None) -> FastAPI:
+    """The service. `bus` stands in for Redis in tests."""
+    config = read_config()
+    embedder = open_embedder(settings, config)
+    corpus = Corpus(settings.corpus_dir, config.ingest)
+    knowledge = Knowledge(corpus, Store(settings.index_dir), embedder, config.retrieval)
+    engine = open_engine(settings, config)
+    turns = Turns()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        line = bus or RedisBus(settings.redis_address())
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(_keep_known(knowledge)),
+                tasks.create_task(_obey(line, turns)),
+                tasks.create_task(_beat(line, f"{settings.host}:{settings.port(settings.rag_port)}", turns)),
+            ]
+            yield
+            for task in running:
+                task.cancel()
+        await engine.close()
+        knowledge.close()
+        await line.close()
+
+    app = create_service(
+        "rag-llm", settings, lifespan=lifespan, checks={"index": knowledge.missing}, max_body_bytes=4 << 20
+    )
+
+    async def answer(text: str, history: list[ChatMessage]) -> AsyncGenerator[AnswerEvent]:
+        return await _answer(knowledge, engine, text, history)
+
+    @app.post("/v1/answer", response_class=StreamingResponse, tags=["answers"])
+    async def answers(question: Question) -> StreamingResponse:
+        """The events of `services.common.answering`, as server-sent events. Closing the connection ends the work."""
+        events = await answer(question.text, question.history)
+        return event_stream(_as_text(turns.until_cancelled(question.session, question.turn, events)))
+
+    @app.post("/v1/search", tags=["answers"])
+    async def search(request: SearchRequest) -> SearchResponse:
+        """The passages nearest to a query, best first, and why."""
+        hits = await knowledge.search(request.query, request.k)
+        return SearchResponse(
+            results=[
+                SearchResult(
+                    **passage_of(hit).model_dump(),
+                    text=hit.excerpt.text,
+                    similarity=round(hit.best.similarity, 4),
+                    coverage=round(hit.best.coverage, 4),
+                    fused=round(hit.fused, 5),
+                    words=round(hit.words, 3),
+                )
+                for hit in hits
+            ]
+        )
+
+    @app.post("/v1/ingest", tags=["documents"])
+    async def ingest() -> dict[str, Any]:
+        """Read what is new or changed in the corpus; questions are answered from the old index meanwhile."""
+        return asdict(await knowledge.ingest())
+
+    app.include_router(openai_routes(answer, event_stream))
+    return app
+
+
+async def _answer(
+    knowledge: Knowledge, engine: AnswerEngine, text: str, history: list[ChatMessage]
+) -> AsyncGenerator[AnswerEvent]:
+    found = await knowledge.find(text, history)
+    RAG_RETRIEVAL_LATENCY.observe(found.ms / 1000)
+    return engine.answer(found)
+
+
+def event_stream(text: AsyncGenerator[str]) -> StreamingResponse:
+    return StreamingResponse(text, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+async def _as_text(events: AsyncGenerator[AnswerEvent]) -> AsyncGenerator[str]:
+    async with contextlib.aclosing(events):
+        async for event in events:
+            yield f"event: {event.type}\ndata: {event.model_dump_json()}\n\n"
+
+
+async def _keep_known(knowledge: Knowledge) -> None:
+    await knowledge.start()
+    await knowledge.watch()
+
+
+async def _obey(bus: Bus, turns: Turns) -> None:
+    """A cancel on the control channel ends the answers of that turn and those before it."""
+    async for _, text in bus.subscribe(CONTROL_PATTERN):
+        try:
+            control = CONTROLS.validate_json(text)
+        except ValidationError as error:
+            logger().warning("a control message was not understood", errors=error.error_count())
+            continue
+        match control:
+            case Cancel(session=session, turn=turn):
+                turns.cancel(session, turn)
+            case Close(session=session):
+                turns.cancel(session)
+
+
+async def _beat(bus: Bus, instance: str, turns: Turns) -> None:
+    while True:
+        await bus.publish(SERVICES_CHANNEL, Heartbeat(service="rag-llm", instance=instance, sessions=len(turns)))
+        await asyncio.sleep(HEARTBEAT_S)
+
+
+def main() -> None:
+    settings = RagSettings()
+    serve(create_app(settings), settings, settings.rag_port)
+
+
+if __name__ == "__main__":
+    main()
