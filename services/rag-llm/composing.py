@@ -7,7 +7,7 @@ from services.rag_llm.excerpts import Excerpt, leans_on_previous
 from services.rag_llm.retrieval import Hit, Sentence
 from services.rag_llm.settings import ExtractiveConfig
 
-SAME = 0.86
+SAME = 0.8
 """Cosine similarity from which on two sentences say the same."""
 
 CONTINUES_SHARE = 0.55
@@ -22,8 +22,11 @@ class Cited:
     excerpt: Excerpt | None
 
 
-def compose(hits: Sequence[Hit], config: ExtractiveConfig) -> list[Cited]:
-    """The sentences of the answer, the one that answers first; none if the documents do not know."""
+def compose(hits: Sequence[Hit], form: str, config: ExtractiveConfig) -> list[Cited]:
+    """The sentences of the answer, the one that answers first; none if the documents do not know.
+
+    `form` is what the question asks for: a value is answered by the sentence that holds it, and what continues that.
+    """
     if not hits or hits[0].best.worth < config.answer_threshold:
         return []
     first = hits[0]
@@ -35,7 +38,7 @@ def compose(hits: Sequence[Hit], config: ExtractiveConfig) -> list[Cited]:
         (hit, sentence)
         for hit in hits
         for sentence in hit.sentences
-        if _joins(hit, sentence, first, config) and (hit, sentence) not in chosen
+        if _joins(hit, sentence, first, form, config) and (hit, sentence) not in chosen
     ]
     for hit, sentence in sorted(others, key=lambda other: -other[1].worth):
         size = len(sentence.text.split())
@@ -58,11 +61,11 @@ def _with_lead(hit: Hit, sentence: Sentence, config: ExtractiveConfig) -> list[t
     return lead
 
 
-def _joins(hit: Hit, sentence: Sentence, first: Hit, config: ExtractiveConfig) -> bool:
+def _joins(hit: Hit, sentence: Sentence, first: Hit, form: str, config: ExtractiveConfig) -> bool:
     best = first.best
     if hit is first and sentence.at == best.at + 1 and leans_on_previous(sentence.text):
         return sentence.worth >= CONTINUES_SHARE * best.worth
-    return sentence.worth >= max(config.further_share * best.worth, config.answer_threshold)
+    return form != "value" and sentence.worth >= max(config.further_share * best.worth, config.answer_threshold)
 
 
 def _same(one: Sentence, other: Sentence) -> bool:

@@ -10,7 +10,10 @@ from services.rag_llm.terms import terms, words
 _POINTS_BACK = frozenset(
     "it its it's they them their that this those these he she him her his one ones there same".split()  # noqa: SIM905  # a list of words reads better as words
 )
-_CONTINUES = re.compile(r"\s*(and|but|or|so|also|what about|how about|what if|why)\b", re.IGNORECASE)
+_QUESTION_WORDS = frozenset(
+    "who what when where why which how is are was were do does did can could will would should has have".split()  # noqa: SIM905  # a list of words reads better as words
+)
+_CONTINUES = re.compile(r"\s*(and|but|or|so|also|what about|how about|what if)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,10 @@ class Asked:
 def resolve(text: str, history: Sequence[ChatMessage]) -> Asked:
     """The question with the earlier one it needs: after a pronoun, an "and" first, or hardly a word of its own."""
     own = terms(text)
-    needs = len(own) < 2 or bool(_CONTINUES.match(text)) or (len(own) < 4 and bool(_POINTS_BACK & set(words(text))))
-    if not needs:
+    said = words(text)
+    alone = len(own) > 1 or (len(own) == 1 and len(said) > 2 and said[0] in _QUESTION_WORDS)
+    points_back = len(own) < 4 and bool(_POINTS_BACK & set(said))
+    if alone and not points_back and not _CONTINUES.match(text):
         return Asked(text)
     for message in reversed(history):
         if message.role == "user" and terms(message.content) and message.content != text:

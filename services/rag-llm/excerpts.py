@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from services.rag_llm.documents import Document
 
 _LEANS = re.compile(
-    r"(it|its|they|their|them|this|that|these|those|he|she|his|her|there|then|otherwise|both|such|in that case)\b",
+    r"(it|its|they|their|them|this|that|these|those|he|she|his|her|there|then|otherwise|both|such"
+    r"|after (?:that|this)|in that case)\b",
     re.IGNORECASE,
 )
 

@@ -23,7 +23,7 @@ class Extractive:
 
     async def answer(self, found: Found) -> AsyncGenerator[AnswerEvent]:
         """The events of one answer, clause by clause."""
-        cited = compose(found.hits, self._config)
+        cited = compose(found.hits, found.form, self._config)
         route = Route.UNKNOWN if found.route is Route.CORPUS and not cited else found.route
         quoted: dict[str, list[str]] = {}
         for sentence in cited:
@@ -69,13 +69,11 @@ def small_talk(route: Route, titles: Sequence[str]) -> str:
                 "There are no documents yet, so I can't answer that. Put some in the corpus folder and I'll read them."
             )
         case Route.UNKNOWN | Route.CORPUS:
-            return f"I can't find that in my documents. They tell about {about}."
+            return f"I can't find that in my documents. You can ask me about {about}."
 
 
 def subjects(titles: Sequence[str]) -> str:
-    """A few titles as a phrase: `the voice, privacy, hardware and more`."""
+    """A few titles as a phrase: `the voice, privacy or hardware`."""
     named = list(dict.fromkeys(title[:1].lower() + title[1:] if title[1:].islower() else title for title in titles))
     shown = named[:MAX_TITLES]
-    if len(named) > len(shown):
-        return f"{', '.join(shown)} and more"
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+    return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)

@@ -24,11 +24,15 @@ WATCH_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A question, how it was understood, what was found for it, best first, and the `titles` there are to ask about."""
+    """A question, how it was understood, what was found for it, best first, and the `titles` there are to ask about.
+
+    `form` is what is asked for: "value", "steps" or blank.
+    """
 
     asked: Asked
     route: Route
     hits: Sequence[Hit]
+    form: str
     titles: Sequence[str]
     history: Sequence[ChatMessage]
     ms: float
@@ -108,27 +112,32 @@ class Knowledge:
         routed = route(text)
         asked = resolve(routed.text, history)
         hits: list[Hit] = []
+        form = ""
         kind = routed.route
         if kind is Route.CORPUS and not index.excerpts:
             kind = Route.EMPTY
         if kind is Route.CORPUS:
-            hits = await self._search(index, asked, self._config.passages)
+            hits, form = await self._search(index, asked, self._config.passages)
         titles = [entry.title for entry in index.entries.values()]
-        return Found(asked, kind, hits, titles, history, round((time.perf_counter() - started) * 1000, 1))
+        return Found(asked, kind, hits, form, titles, history, round((time.perf_counter() - started) * 1000, 1))
 
     async def search(self, text: str, k: int) -> list[Hit]:
         """The best `k` excerpts for a question that stands alone."""
         index = self._ready()
-        return await self._search(index, Asked(text), k) if index.excerpts else []
+        if not index.excerpts:
+            return []
+        hits, _ = await self._search(index, Asked(text), k)
+        return hits
 
     def close(self) -> None:
         self._askers.shutdown(wait=False, cancel_futures=True)
         self._reader.shutdown(wait=False, cancel_futures=True)
 
-    async def _search(self, index: Index, asked: Asked, k: int) -> list[Hit]:
-        def work() -> list[Hit]:
+    async def _search(self, index: Index, asked: Asked, k: int) -> tuple[list[Hit], str]:
+        def work() -> tuple[list[Hit], str]:
             vector = self._embedder.embed([asked.whole])[0]
-            return search(index, understand(asked, vector, index), self._config, k)
+            query = understand(asked, vector, index)
+            return search(index, query, self._config, k), query.form
 
         return await asyncio.get_running_loop().run_in_executor(self._askers, work)
 

@@ -6,6 +6,7 @@ against the question, so that the same number decides what comes first, what is 
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,20 +16,28 @@ from services.rag_llm.conversation import Asked
 from services.rag_llm.excerpts import Excerpt, leans_on_previous
 from services.rag_llm.index import Index
 from services.rag_llm.settings import RetrievalConfig
-from services.rag_llm.terms import STOPWORDS, terms
+from services.rag_llm.terms import terms
 
-_ASKS_FOR_VALUE = re.compile(
-    r"\b(how (much|many|long|old|far|fast|big|large|tall|heavy|often|high|wide|quick(ly)?|soon|late|expensive)|when"
-    r"|wh(at|ich) (\w+ )?(port|price|cost|size|weight|number|year|date|time|version|percent\w*|resolution|rate|speed"
-    r"|length|limit|amount|age|height|width|temperature|capacity))\b",
-    re.IGNORECASE,
-)
-_VALUE = re.compile(
-    r"\d|\b(half|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|once|twice"
-    r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday|noon|midnight)\b",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"(?<=[\w,] )(?:[A-Z][\w-]*|\w*\d[\w-]*)")
+_FORMS = {
+    "value": (
+        r"\b(how (much|many|long|old|far|fast|big|large|tall|heavy|often|high|wide|quick(ly)?|soon|late|expensive)|when"
+        r"|wh(at|ich) (\w+ )?(port|price|cost|size|weight|number|year|date|time|version|percent\w*|resolution|rate"
+        r"|speed|length|limit|amount|age|height|width|temperature|capacity))\b",
+        r"\d|\b(half|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|once"
+        r"|twice|monday|tuesday|wednesday|thursday|friday|saturday|sunday|noon|midnight)\b",
+    ),
+    "steps": (
+        r"\bhow (do|can|could|should|would|to)\b(?! (you|it|they|he|she)\b)",
+        r"^(to|you can|you could|first|just|simply) \w"
+        r"|\b(type|press|open|click|choose|call|copy|install|run|set|select|by \w+ing)\b",
+    ),
+}
+"""What a question may ask for: how it asks, and how a sentence looks that gives it."""
+_ASKS = {form: re.compile(asks, re.IGNORECASE) for form, (asks, _) in _FORMS.items()}
+_GIVES = {form: re.compile(gives, re.IGNORECASE) for form, (_, gives) in _FORMS.items()}
+_NAMED = re.compile(r"\w*\d\w*")
+CONTEXT_SHARE = 0.5
+"""What a word of the question before counts in a follow-up."""
 HEADING_SHARE = 0.8
 """What a question's word counts when it stands in a heading and not in the sentence."""
 
@@ -64,31 +73,32 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A question ready for the index: `vector` of length one; `terms` as the index spells them."""
+    """A question ready for the index: what each term counts, as the index spells it; `vector` of length one.
 
-    terms: tuple[str, ...]
-    names: frozenset[str]
-    wants_value: bool
+    `named`: terms with digits in them (models, years, versions), which no other one can stand for. `form`: what is
+    asked for, a key of `_FORMS`, or blank.
+    """
+
+    terms: Mapping[str, float]
+    named: frozenset[str]
+    form: str
     vector: NDArray[np.float32]
 
 
 def understand(asked: Asked, vector: NDArray[np.float32], index: Index) -> Query:
     """The question in the terms of the index: misspelt words are matched to the nearest known ones."""
-    spelt = dict.fromkeys(index.lexical.known(term) for term in terms(asked.whole))
-    named = {term for name in _NAME.findall(asked.whole) if name.lower() not in STOPWORDS for term in terms(name)}
-    return Query(
-        tuple(spelt),
-        frozenset(index.lexical.known(term) for term in named),
-        _ASKS_FOR_VALUE.search(asked.text) is not None,
-        vector,
-    )
+    known, rarity = index.lexical.known, index.lexical.rarity
+    own = {term: rarity(term) for term in map(known, terms(asked.text))}
+    earlier = {term: CONTEXT_SHARE * rarity(term) for term in map(known, terms(asked.context))}
+    form = next((form for form, asks in _ASKS.items() if asks.search(asked.whole)), "")
+    return Query(earlier | own, frozenset(terms(" ".join(_NAMED.findall(asked.text)))), form, vector)
 
 
 def search(index: Index, query: Query, config: RetrievalConfig, k: int) -> list[Hit]:
     """The best `k` excerpts, by the worth of their best sentence."""
     fused: dict[int, float] = defaultdict(float)
     by_meaning = index.nearest(query.vector, config.candidates)
-    by_words = index.lexical.search(query.terms, config.candidates)
+    by_words = index.lexical.search(list(query.terms), config.candidates)
     for ranking in (by_meaning, by_words):
         for rank, (row, _) in enumerate(ranking, start=1):
             fused[row] += 1 / (config.rrf_k + rank)
@@ -104,10 +114,9 @@ def _weigh(index: Index, row: int, query: Query, config: RetrievalConfig) -> tup
     excerpt = index.excerpts[row]
     vectors = index.sentence_vectors(row)
     above = set(terms(excerpt.path))
-    rarity = {term: index.lexical.rarity(term) for term in query.terms}
-    total = sum(rarity.values())
+    total = sum(query.terms.values())
     everything = above | set(index.lexical.terms[row])
-    missing = bool(query.names - everything)
+    missing = bool(query.named - everything)
     weighed: list[Sentence] = []
     held: set[str] = set()
     for at, (text, vector) in enumerate(zip(excerpt.sentences, vectors, strict=True)):
@@ -116,13 +125,13 @@ def _weigh(index: Index, row: int, query: Query, config: RetrievalConfig) -> tup
         held = held | own if leans_on_previous(text) else own
         covered = sum(
             weight * (1.0 if term in held else HEADING_SHARE if term in above else 0.0)
-            for term, weight in rarity.items()
+            for term, weight in query.terms.items()
         )
         coverage = covered / total if total else NO_TERMS_COVERAGE
         similarity = float(vector @ query.vector)
         worth = similarity + config.coverage_weight * coverage
-        if query.wants_value and _VALUE.search(text):
-            worth += config.value_bonus
+        if query.form and _GIVES[query.form].search(text):
+            worth += config.form_bonus
         if missing:
             worth -= config.missing_name_penalty
         weighed.append(Sentence(text, at, similarity, coverage, worth, vector))

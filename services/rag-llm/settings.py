@@ -45,7 +45,7 @@ class RetrievalConfig(_Section):
     rrf_k: int = Field(ge=1)
     passages: int = Field(ge=1, le=20)
     coverage_weight: float = Field(ge=0)
-    value_bonus: float = Field(ge=0)
+    form_bonus: float = Field(ge=0)
     missing_name_penalty: float = Field(ge=0)
 
 
