@@ -53,7 +53,7 @@ _Callback = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_short), c.c_int, c.POINTER(_Event
 
 @dataclass(frozen=True, slots=True)
 class Sounding:
-    """A phoneme as espeak places it: IPA ("" is silence), the character of the text where its word begins, its first sample."""
+    """A phoneme as espeak places it: IPA ("" is silence), where in the text its word begins, its first sample."""
 
     ipa: str
     position: int

@@ -30,7 +30,7 @@ class EspeakEngine:
         said = script(line)
         language = line.voice.language
         reading = espeak().read(said.text, language)
-        sound = level(reading.pcm.astype(np.float32) / 32768, _GAIN)
+        sound = level(reading.pcm.astype(np.float32) / np.float32(32768), _GAIN)
         ends = [p.sample for p in reading.phonemes[1:]] + [len(sound)]
         cut = max(0, onset(sound) - round(LEAD_S * line.voice.sample_rate))
         phones: list[Phone] = []

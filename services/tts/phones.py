@@ -5,7 +5,7 @@ said alone.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, groupby
@@ -22,7 +22,7 @@ Alone = Callable[[str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One sound of the mouth, with its stress and length signs: `event` is the index of the phoneme that it is part of."""
+    """One sound of the mouth, with its stress and length signs; `event` is the index of its phoneme."""
 
     ipa: str
     event: int
@@ -31,7 +31,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A line as text for espeak: `spans` are (first character, last + 1, index of the written word) of each spoken word."""
+    """A line as text for espeak; `spans`: (first character, last + 1, index of the written word) of each spoken word."""
 
     text: str
     spans: tuple[tuple[int, int, int], ...]
@@ -84,7 +84,7 @@ def _divide(sounds: list[str], words: list[str], alone: Alone) -> list[int]:
     bare = [sound.strip("ˈˌː") for sound in sounds]
     targets = [tuple(sound.strip("ˈˌː") for sound in alone(word)) for word in words]
 
-    def distance(cuts: tuple[int, ...]) -> int:
+    def distance(cuts: Iterable[int]) -> int:
         pieces = zip((0, *cuts), (*cuts, len(bare)), strict=True)
         return sum(_edits(tuple(bare[a:b]), t) for (a, b), t in zip(pieces, targets, strict=True))
 

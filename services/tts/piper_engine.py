@@ -28,7 +28,7 @@ class PiperEngine:
     name = "piper"
 
     def __init__(self, voice: Voice, model: PiperModel, gain: float) -> None:
-        self.voices = (voice,)
+        self.voices: tuple[Voice, ...] = (voice,)
         self._model, self._gain = model, gain
 
     def speak(self, line: Line) -> Iterator[Part]:

@@ -7,7 +7,6 @@ sees `CONTEXT` frames to either side; given those, stretches join as if the line
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ HOP = 256
 """Samples a frame."""
 
 CONTEXT = 12
-"""Frames to either side that reach into a frame's sound: 11, by the vocoder's kernels and dilations, and one to spare."""
+"""Frames to either side that reach into a frame's sound: 11, by the vocoder's kernels and dilations, and one more."""
 
 _VOCODER_STARTS = "dec.conv_pre.weight"  # the weight whose convolution reads the latent frames
 _PLAN, _VOCODER = "plan.onnx", "vocoder.onnx"
@@ -102,7 +101,7 @@ def _prepared(weights: Path, cache: Path) -> Path:
             options.optimized_model_filepath = str(making / name)
             ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         if not folder.is_dir():  # another process may have been quicker
-            os.rename(making, folder)
+            making.rename(folder)
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return folder

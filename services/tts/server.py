@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from socket import gethostname
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
@@ -131,8 +132,8 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
     return app
 
 
-async def _ndjson(first: Speech | None, rest: AsyncIterator[Speech]) -> AsyncIterator[bytes]:
-    async with contextlib.aclosing(rest):  # type: ignore[type-var]  # an async generator, seen as its interface
+async def _ndjson(first: Speech | None, rest: AsyncGenerator[Speech, None]) -> AsyncIterator[bytes]:
+    async with contextlib.aclosing(rest):
         if first is not None:
             yield first.model_dump_json().encode() + b"\n"
         async for message in rest:
@@ -156,8 +157,6 @@ async def _obey(bus: Bus, cancelled: Cancelled) -> None:
 
 async def _beat(bus: Bus, speaker: Speaker) -> None:
     """Tell that the service is alive and how busy."""
-    from socket import gethostname
-
     while True:
         beat = Heartbeat(service="tts", instance=gethostname(), sessions=speaker.speaking, capacity=speaker.workers)
         await bus.publish(SERVICES_CHANNEL, beat)

@@ -35,7 +35,7 @@ def samples(sound: Sound) -> Pcm:
 
 
 def settle(sound: Sound, spoken: int, length: int) -> Pcm:
-    """Exactly `length` samples: cut after the last word (which ends at `spoken`) with a short fade, or filled with silence."""
+    """Exactly `length` samples: cut after the last sound (it ends at `spoken`) with a short fade, or filled up."""
     whole = np.zeros(length, np.float32)
     kept = min(len(sound), length)
     whole[:kept] = sound[:kept]

@@ -4,9 +4,8 @@ import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 
@@ -14,15 +13,14 @@ from services.common.metrics import TTS_TTFA, TTS_TTFB
 from services.common.speech import Speech
 from services.tts.assembly import Assembler
 from services.tts.catalog import Catalog
-from services.tts.engine import Line, Part
+from services.tts.engine import Line, Part, Written
 from services.tts.sound import onset
 
-_T = TypeVar("_T")
 _SESSIONS_REMEMBERED = 10_000
 
 
 class Cancelled:
-    """Per session the highest turn that was cancelled. Turns only grow, so nothing at or below it is ever spoken again."""
+    """Per session the highest cancelled turn. Turns only grow, so nothing at or below it is ever spoken again."""
 
     def __init__(self) -> None:
         self._turns: OrderedDict[str, int] = OrderedDict()
@@ -50,8 +48,8 @@ class Speaker:
         self.speaking = 0
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="tts")
 
-    async def speak(self, session: str, turn: int, lines: Sequence[Line], rate: int) -> AsyncIterator[Speech]:
-        """The lines as one utterance's messages, at `rate` Hz. Ends early, without a final message, when the turn is cancelled.
+    async def speak(self, session: str, turn: int, lines: Sequence[Line], rate: int) -> AsyncGenerator[Speech, None]:
+        """The lines as one utterance's messages, at `rate` Hz; without a final one where the turn is cancelled.
 
         Close the iterator to stop; no more than the step under way is then finished.
         """
@@ -59,6 +57,8 @@ class Speaker:
         sound_came = byte_came = False
         self.speaking += 1
         try:
+            if self.cancelled.covers(session, turn):
+                return
             if not lines:
                 yield Speech(session=session, turn=turn, sr=rate, chunks=[], final=True)
             assembler: Assembler | None = None
@@ -66,13 +66,12 @@ class Speaker:
                 if assembler is None:
                     assembler = Assembler(session, turn, line.voice.sample_rate, rate)
                 steps = self.catalog.engine(line.voice).speak(line)
-                part: Part | None = None
-                while part is None or not part.last:
+                more = True
+                while more:
+                    part = await self._step(steps)
                     if self.cancelled.covers(session, turn):
                         return
-                    part = await self._work(lambda steps=steps: next(steps))
-                    if self.cancelled.covers(session, turn):
-                        return
+                    more = not part.last
                     for message in assembler.push(line, part, final=part.last and line is lines[-1]):
                         if not byte_came:
                             TTS_TTFB.observe(time.perf_counter() - began)
@@ -86,18 +85,17 @@ class Speaker:
 
     async def can_speak(self) -> str | None:
         """None, or why nothing can be said: says a word with the default voice."""
-        from services.tts.engine import Written
-
         line = Line((Written("ok", "okay", "."),), self.catalog.default, 0)
         steps = self.catalog.engine(line.voice).speak(line)
         try:
-            part = await asyncio.wait_for(self._work(lambda: next(steps)), 5)
+            part = await asyncio.wait_for(self._step(steps), 5)
         except TimeoutError:
             return "the voice has not answered for 5 s; it has too much to say or is stuck"
         return None if np.any(part.pcm) else "the voice is silent"
 
-    async def _work(self, job: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, job)
+    async def _step(self, steps: Iterator[Part]) -> Part:
+        """One part; a line always has another until its last."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, next, steps)
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -106,7 +104,7 @@ class Speaker:
 def _first_sound(message: Speech) -> float | None:
     """Seconds from the message's start to its first audible sample."""
     for chunk in message.chunks:
-        pcm = np.frombuffer(chunk.pcm(), np.int16).astype(np.float32) / 32768
+        pcm = np.frombuffer(chunk.pcm(), np.int16).astype(np.float32) / np.float32(32768)
         if (at := onset(pcm)) < len(pcm):
             return at / message.sr
     return None

@@ -1,0 +1,1 @@
+"""Written text to lines that can be said."""

@@ -1,15 +1,200 @@
-"""First version."""
+"""Text to lines: sentences of written words, each with what is said for it, and the voice that can say it."""
 
-from services.tts.engine import Line, Voice, Written
 import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from services.common.errors import Problem
+from services.tts.engine import Line, Mark, Voice, Written
+from services.tts.text.cleaning import BREAK, clean
+from services.tts.text.english import say
+from services.tts.text.lexicon import BEFORE_A_NUMBER, ENDINGS, MONTH_SHORT, TITLES
+from services.tts.text.scripts import LATIN, languages, scripts_in
+
+_PAUSE_MS: dict[Mark, int] = {"": 40, ",": 140, ":": 220, ";": 220, ".": 320, "?": 320, "!": 320}
+_BREAK_MS = 450
+_FIRST_LINE, _LONGEST_LINE = 160, 240  # characters as said; a long sentence is cut at a comma before it
+_LONGEST_WORD = 60  # characters as written; longer ones (no spaces: some scripts, nonsense) are shown in pieces
+
+_OPENING = "\"'“”„‘’«‹([{¿¡"
+_CLOSING = "\"'”“’»›)]}.,;:!?…。，、；：！？।؟،؛—–-"
+_MARKS: tuple[tuple[Mark, str], ...] = (
+    ("?", "?？؟"),
+    ("!", "!！"),
+    (".", ".…。।"),
+    (";", ";；؛"),
+    (":", ":："),
+    (",", ",，、،)—–"),
+)
+_THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?: \d{3})+)(?![\d,]|\.\d)")
+_WIDE_STOPS = re.compile(r"(?<=[。，、；：！？।])(?=\S)")
+_JOINERS = frozenset(["and", "but", "or", "because", "which", "that", "when", "while", "so", "if"])
+
+Speaking = Callable[[str], Voice | None]
+"""The voice for a language tag, if there is one."""
 
 
-def lines_of(text, voice, speaking):
-    out = []
-    for s in re.split(r"(?<=[.?!])\s+", text.strip()):
-        ws = []
-        for t in s.split():
-            m = t[-1] if t[-1] in ",;:.?!" else ""
-            ws.append(Written(t, t.strip(".,;:?!"), m))
-        out.append(Line(tuple(ws), voice, 300))
-    return out
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One written word: all of it, its core without brackets and marks, what can be heard of those, and its voice."""
+
+    text: str
+    core: str
+    mark: Mark
+    ends: bool
+    voice: Voice | None
+
+
+def lines_of(text: str, voice: Voice, speaking: Speaking) -> list[Line]:
+    """The lines of a text; none if it has nothing that is said (only marks or emoji).
+
+    Words in another script are given to a voice for it. Raises `Problem` 422 where no word can be said by any voice.
+    """
+    lines: list[Line] = []
+    unsaid: Counter[str] = Counter()
+    for thought in clean(text).split(BREAK):
+        tokens = _with_voices(_tokens(thought), voice, speaking)
+        unsaid.update(script for token in tokens if token.voice is None for script in scripts_in(token.core))
+        made = [line for sentence in _sentences(tokens) for line in _lines(sentence, first=not lines)]
+        if lines and made:
+            lines[-1] = replace(lines[-1], pause_ms=max(lines[-1].pause_ms, _BREAK_MS))
+        lines += made
+    if not lines and unsaid:
+        script = unsaid.most_common(1)[0][0].title()
+        raise Problem(422, f"text: no voice here speaks the script {script}; write it in another one.", field="text")
+    return lines
+
+
+def _tokens(thought: str) -> list[Token]:
+    """The words of one thought. A number with spaces for thousands is one word."""
+    joined = _THOUSANDS.sub(lambda m: m[0].replace(" ", "\u00a0"), thought)
+    words = [piece for word in joined.split(" ") for piece in _WIDE_STOPS.sub(" ", word).split(" ") if piece]
+    words = [word[i : i + _LONGEST_WORD] for word in words for i in range(0, len(word), _LONGEST_WORD)]
+    return [_token(word, words[i + 1] if i + 1 < len(words) else None) for i, word in enumerate(words)]
+
+
+def _token(word: str, following: str | None) -> Token:
+    core = word.strip("\u00a0").lstrip(_OPENING)
+    bare = core.rstrip(_CLOSING)
+    closing = core[len(bare) :]
+    dotted = bare.lower() + "."
+    capital_follows = following is not None and following.lstrip(_OPENING)[:1].isupper()
+    number_follows = following is not None and following.lstrip(_OPENING)[:1].isdigit()
+    abbreviated = closing.startswith(".") and (
+        (dotted in TITLES and (number_follows or dotted not in BEFORE_A_NUMBER))
+        or (bare.lower() in MONTH_SHORT and number_follows)
+        or dotted in ENDINGS
+        or re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", bare) is not None
+        or (len(bare) == 1 and bare.isupper() and capital_follows and bare != "I")  # an initial
+    )
+    if abbreviated:
+        bare, closing = bare + ".", closing[1:]
+    mark: Mark = next((mark for mark, signs in _MARKS if any(sign in closing for sign in signs)), "")
+    if following is None:
+        return Token(word, bare, mark if mark in (".", "?", "!") else mark or ".", True, None)
+    if abbreviated and not mark and capital_follows and dotted not in TITLES and len(bare) > 2:
+        return Token(word, bare, ".", True, None)
+    ends = mark in (".", "?", "!")
+    if ends and following.lstrip(_OPENING)[:1].islower():
+        # "No. 5 is alive", 'What?" he said', "well… maybe": the sentence goes on, except after a plain full stop.
+        ends = mark == "." and "…" not in closing and ".." not in closing and len(bare) > 3
+        mark = mark if ends else ("," if len(bare) > 1 else "")
+    elif (
+        mark == "."
+        and re.fullmatch(r"\d{1,3}", bare)
+        and word[0].isdigit()
+        and closing == "."
+        and not bare.startswith("0")
+    ):
+        ends = len(bare) > 2  # "1. Open the door": the number of an item
+        mark = "." if ends else ","
+    if not mark and (following[0] in "([—–" or following == "-"):
+        mark = ","
+    return Token(word, bare, mark, ends, None)
+
+
+def _with_voices(tokens: Sequence[Token], voice: Voice, speaking: Speaking) -> list[Token]:
+    """Give each word a voice that can say it; what has no letters goes with the word before."""
+    given: list[Token] = []
+    now: Voice | None = voice
+    for token in tokens:
+        scripts = scripts_in(token.core)
+        if scripts:
+            now = _voice_for(Counter(scripts).most_common(1)[0][0], voice, speaking)
+        given.append(replace(token, voice=now or (None if scripts else voice)))
+    return given
+
+
+def _voice_for(script: str, voice: Voice, speaking: Speaking) -> Voice | None:
+    if script == LATIN or voice.language.split("-")[0] in languages(script):
+        return voice
+    return next((found for tag in languages(script)[:1] if (found := speaking(tag))), None)
+
+
+def _sentences(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """Split where a sentence ends."""
+    sentence: list[Token] = []
+    for token in tokens:
+        sentence.append(token)
+        if token.ends:
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
+
+
+def _lines(sentence: Sequence[Token], *, first: bool) -> Iterator[Line]:
+    """One line for each voice in the sentence; long ones in pieces."""
+    for voice, run in groupby(sentence, key=lambda token: token.voice):
+        words = _written(list(run), voice)
+        while words and voice is not None:
+            size = _breath(words, _FIRST_LINE if first else _LONGEST_LINE)
+            yield Line(tuple(words[:size]), voice, _PAUSE_MS[words[size - 1].mark])
+            words, first = words[size:], False
+
+
+def _written(tokens: Sequence[Token], voice: Voice | None) -> list[Written]:
+    """The words with what is said for them. What is silent (a dash, a lone bracket) is shown with its neighbour."""
+    cores = [token.core for token in tokens]
+    shouted = sum(len(core) > 1 for core in cores) > 2 and all(core.upper() == core for core in cores)
+    words: list[Written] = []
+    waiting = ""
+    for i, token in enumerate(tokens):
+        spoken = ""
+        if voice is not None:
+            spoken = say(cores, i) if voice.language.startswith("en") else _plain(token.core)
+        text = token.text.replace("\u00a0", " ")
+        if spoken:
+            words.append(Written(waiting + text, spoken.lower() if shouted else spoken, token.mark))
+            waiting = ""
+        elif words:
+            before = words[-1]
+            words[-1] = Written(f"{before.text} {text}", before.spoken, token.mark or before.mark)
+        else:
+            waiting += text + " "
+    return words
+
+
+def _plain(core: str) -> str:
+    """For other languages espeak reads numbers itself; only letters, digits and what joins them are left."""
+    kept = re.sub(r"[^\w\s'’.,:%°$€£¥+/-]|_", " ", core)
+    return kept.strip() if any(ch.isalnum() for ch in kept) else ""
+
+
+def _breath(words: Sequence[Written], limit: int) -> int:
+    """How many words are said before the next breath: all, or up to a comma, a joining word, or as many as fit."""
+    fits = 0
+    said = 0
+    for word in words:
+        said += len(word.spoken) + 1
+        if said > limit and fits:
+            break
+        fits += 1
+    if fits == len(words):
+        return fits
+    half = range(fits, fits // 2, -1)
+    at_mark = next((i for i in range(fits, 2, -1) if words[i - 1].mark), None)
+    before_joiner = next((i for i in half if words[i].text.lower() in _JOINERS), None)
+    return at_mark or before_joiner or fits
