@@ -1,5 +1,6 @@
 """What every FastAPI service has: health, readiness, metrics, problem documents, a limit on bodies, logs."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.errors import Problem, install_problem_handlers
@@ -48,7 +50,8 @@ def create_service(
     @app.get("/readyz", tags=["health"])
     async def readyz() -> dict[str, Any]:
         """Ready to work; 503 names what is missing."""
-        missing = {dependency: why for dependency, check in checks.items() if (why := await check())}
+        found = await asyncio.gather(*(check() for check in checks.values()))
+        missing = {dependency: why for dependency, why in zip(checks, found, strict=True) if why}
         if missing:
             raise Problem(503, "; ".join(f"{k}: {v}" for k, v in missing.items()), missing=list(missing))
         return {"service": name, "status": "ready"}
@@ -61,11 +64,11 @@ def create_service(
     return app
 
 
-def serve(app: FastAPI, settings: Settings, port: int) -> None:
-    """Run the app until SIGTERM or SIGINT, on `HOST` and the given port moved by `PORT_OFFSET`."""
+def serve(app: FastAPI, settings: Settings, port: int, *, host: str | None = None) -> None:
+    """Run the app until SIGTERM or SIGINT, on `HOST` unless told otherwise, at the port moved by `PORT_OFFSET`."""
     uvicorn.run(
         app,
-        host=settings.host,
+        host=host or settings.host,
         port=settings.port(port),
         log_config=None,
         access_log=False,
@@ -96,7 +99,8 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.max_bytes:
-                raise Problem(413, f"The body is larger than {self.max_bytes} bytes.")
+                # Not a Problem: while a body is read FastAPI lets only its own kind of exception through.
+                raise HTTPException(413, f"The body is larger than {self.max_bytes} bytes.")
             return message
 
         await self.app(scope, limited, send)

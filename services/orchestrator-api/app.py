@@ -1,0 +1,69 @@
+"""The orchestrator: sessions, turns and barge-in. The only service that browsers speak HTTP and WebSocket to."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from pydantic import ValidationError
+
+from services.common.bus import RedisBus
+from services.common.service import Check, create_service, serve
+from services.orchestrator_api.lib.clients import Gateway, Rag, Renderer, Services, Tts
+from services.orchestrator_api.lib.page import Page
+from services.orchestrator_api.lib.sessions import Sessions
+from services.orchestrator_api.routes import answer, control, session, style
+from services.orchestrator_api.settings import OrchestratorSettings
+
+
+def create_app(settings: OrchestratorSettings) -> FastAPI:
+    """The service, its sessions adopted from the one before it."""
+    bus = RedisBus(settings.redis_address())
+    services = Services(
+        rag=Rag(settings.rag_address()),
+        tts=Tts(settings.tts_address()),
+        renderer=Renderer(settings.renderer_address()),
+        gateway=Gateway(settings.sfu_address()),
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sessions = app.state.sessions = Sessions(settings, bus, services)
+        try:
+            async with sessions.running():
+                yield
+        finally:
+            for service in services:
+                await service.close()
+            await bus.close()
+
+    async def redis() -> str | None:
+        return None if await bus.ping() else f"does not answer at {settings.redis_address()}"
+
+    checks: dict[str, Check] = {"redis": redis, **{service.name: service.missing for service in services}}
+    app = create_service("orchestrator-api", settings, lifespan=lifespan, checks=checks)
+    if settings.origins():
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins(),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Location", "Retry-After"],
+        )
+    for routes in (session, answer, style, control):
+        app.include_router(routes.api)
+    app.mount("/", Page(), name="page")
+    return app
+
+
+def main() -> None:
+    try:
+        settings = OrchestratorSettings()
+    except ValidationError as error:
+        sys.exit("; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors()))
+    serve(create_app(settings), settings, settings.orchestrator_port, host=settings.orchestrator_bind)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""All live sessions: opens, joins, adopts and closes them, and knows which one is meant."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from services.common import tokens
+from services.common.bus import AWAY, RedisBus
+from services.common.errors import Problem
+from services.common.logs import logger
+from services.common.messages import SERVICES_CHANNEL, Close, Heartbeat, control_channel
+from services.orchestrator_api.lib.bus import Publisher, Registry
+from services.orchestrator_api.lib.clients import Face, Services
+from services.orchestrator_api.lib.contracts import Offer, Opened
+from services.orchestrator_api.lib.ice import ice_servers
+from services.orchestrator_api.lib.service import CALLERS_FAULT, ServiceError
+from services.orchestrator_api.lib.session import Session, Surroundings
+from services.orchestrator_api.settings import OrchestratorSettings
+
+WATCH_S = 2.0
+
+CALL_TOKEN_S = 60
+"""Tokens for a single call to the gateway."""
+
+
+class Sessions:
+    """Session by id. Its methods raise `Problem`s for the caller of the public API."""
+
+    def __init__(self, settings: OrchestratorSettings, bus: RedisBus, services: Services) -> None:
+        self._settings, self._bus, self._services = settings, bus, services
+        self._publisher, self._registry = Publisher(bus), Registry(bus)
+        self._around = Surroundings(
+            services=services,
+            publisher=self._publisher,
+            registry=self._registry,
+            clock=time.monotonic,
+            buffer_ms=settings.buffer_seconds * 1000,
+        )
+        self._live: dict[str, Session] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._opening: set[str] = set()
+
+    @property
+    def services(self) -> Services:
+        return self._services
+
+    def all(self) -> list[Session]:
+        return list(self._live.values())
+
+    def get(self, id: str) -> Session:
+        """Raises `Problem` 404."""
+        if session := self._live.get(id):
+            return session
+        raise Problem(404, f"There is no session {id}; open one with POST /session.")
+
+    def meant(self, id: str | None) -> Session | None:
+        """The named session, else the only one; None if none is live. Raises `Problem` 404, and 409 if several are."""
+        if id is not None:
+            return self.get(id)
+        if len(self._live) > 1:
+            raise Problem(409, "Several sessions are live; name one of them.", sessions=list(self._live))
+        return next(iter(self._live.values()), None)
+
+    def must_mean(self, id: str | None) -> Session:
+        """Like `meant`, but there has to be one."""
+        if session := self.meant(id):
+            return session
+        raise Problem(404, "No session is live; open one with POST /session.")
+
+    def admit(self, id: str, token: str) -> tokens.Grant:
+        """The grant of a token for this session. Raises `Problem` 401 or 403."""
+        grant = tokens.verify(self._settings.token_secret, token)
+        if grant.session != id or grant.role not in ("talker", "viewer"):
+            raise Problem(403, f"The token is not for session {id}; use the one that POST /session returned for it.")
+        return grant
+
+    # --- opening and closing ------------------------------------------------------------------------------------------
+
+    async def offer(self, offer: Offer, token: str | None) -> Opened:
+        """Answer a browser's offer: join the session that it names, or open one."""
+        grant = None if offer.session is None or token is None else self.admit(offer.session, token)
+        if offer.session is None:
+            id = secrets.token_hex(8)
+            sdp = await self._open(id, offer, turn=0)
+            role: tokens.Role = "talker"
+        elif offer.session in self._live:
+            id, role = offer.session, grant.role if grant else "viewer"
+            self.get(id).seen_at = self._around.clock()
+            try:
+                sdp = await self._join(id, offer.sdp)
+            except ServiceError as error:
+                raise error.problem() from error
+        elif grant:
+            # Its page has outlived it. Whatever remembers the session elsewhere must not take new turns for old ones.
+            id, role = offer.session, grant.role
+            sdp = await self._open(id, offer, turn=_unreached_turn())
+        else:
+            raise Problem(404, f"There is no session {offer.session}; leave `session` out to open a new one.")
+        return Opened(
+            session=id,
+            sdp=sdp,
+            token=tokens.issue(self._settings.token_secret, id, role),
+            ice_servers=ice_servers(self._settings.ice(), self._settings.turn_secret, id, time.time()),
+        )
+
+    async def close(self, id: str) -> None:
+        """End the session everywhere. Services that are away forget it by themselves."""
+        session = self.get(id)
+        del self._live[session.id]
+        await self._stop(id)
+        await self._dismantle(id)
+        logger().info("session closed", session=id)
+
+    async def _open(self, id: str, offer: Offer, *, turn: int) -> str:
+        """Face and media at the same time; if either fails nothing remains of both. Returns the gateway's answer."""
+        if id in self._opening:
+            raise Problem(409, f"Session {id} is being opened already; try again in a moment.")
+        self._opening.add(id)
+        try:
+            await self._check_redis()
+            await self._check_voice(offer.voice)
+            session = Session(
+                id, self._around, face=self._face, avatar=offer.avatar, voice=offer.voice, style=offer.style, turn=turn
+            )
+            joining = asyncio.create_task(self._join(id, offer.sdp))
+            showing = asyncio.create_task(self._services.renderer.open(self._face(session)))
+            await asyncio.wait([joining, showing])
+            failures = [error for task in (joining, showing) if (error := task.exception())]
+            if failures:
+                await self._dismantle(id)
+                raise _as_problem(failures)
+            self._begin(session)
+        finally:
+            self._opening.discard(id)
+        logger().info("session opened", session=id)
+        return joining.result()
+
+    async def _check_redis(self) -> None:
+        if not await self._bus.ping():
+            raise Problem(503, "Redis is away: live sessions go on, new ones have to wait; try again in a moment.")
+
+    async def _check_voice(self, voice: str | None) -> None:
+        if voice is None:
+            return
+        try:
+            voices = await self._services.tts.voices()
+        except ServiceError as error:
+            raise error.problem() from error
+        if voice not in voices:
+            raise Problem(422, f"voice: there is no {voice!r}; choose one of {', '.join(voices[:20])}.")
+
+    async def _join(self, id: str, sdp: str) -> str:
+        token = tokens.issue(self._settings.token_secret, id, "talker", CALL_TOKEN_S)
+        return await self._services.gateway.join(id, sdp, token)
+
+    def _face(self, session: Session) -> Face:
+        return Face(
+            session=session.id,
+            publish_url=f"{self._services.gateway.address}/whip/{session.id}",
+            token=tokens.issue(self._settings.token_secret, session.id, "renderer"),
+            avatar=session.avatar,
+            style=session.style,
+        )
+
+    def _begin(self, session: Session) -> None:
+        self._live[session.id] = session
+        task = self._tasks[session.id] = asyncio.create_task(session.run(), name=f"session {session.id}")
+        task.add_done_callback(partial(self._on_ended, session))
+
+    def _on_ended(self, session: Session, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            logger().error("a session broke; it is gone", session=session.id, exc_info=error)
+            self._live.pop(session.id, None)
+        self._tasks.pop(session.id, None)
+
+    async def _stop(self, id: str) -> None:
+        if task := self._tasks.get(id):
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _dismantle(self, id: str) -> None:
+        self._publisher.publish(control_channel(id), Close(session=id))
+        try:
+            await self._services.renderer.close_session(id)
+        except ServiceError as error:
+            logger().debug("the renderer had nothing to close", session=id, reason=error.detail)
+        try:
+            await self._services.gateway.close_session(id, self._own_token())
+        except ServiceError as error:
+            logger().debug("the gateway had nothing to close", session=id, reason=error.detail)
+        await self._registry.forget(id)
+
+    def _own_token(self) -> str:
+        return tokens.issue(self._settings.token_secret, tokens.ANY_SESSION, "orchestrator", CALL_TOKEN_S)
+
+    # --- for as long as the service runs ------------------------------------------------------------------------------
+
+    async def adopt(self) -> None:
+        """Take over the sessions of the orchestrator before this one, if their avatars are still on the air."""
+        try:
+            registered, on_air = await self._registry.all(), await self._services.renderer.sessions()
+        except (ServiceError, *AWAY) as error:
+            logger().info("no sessions to take over", reason=str(error))
+            return
+        for id in registered.keys() & on_air.keys():
+            fields = registered[id]
+            session = Session(
+                id,
+                self._around,
+                face=self._face,
+                avatar=fields.get("avatar") or None,
+                voice=fields.get("voice") or None,
+                style=fields.get("style") or None,
+                turn=max(int(fields.get("turn", 0)), on_air[id]),
+            )
+            self._begin(session)
+            logger().info("session taken over", session=id)
+
+    async def watch(self) -> None:
+        """Count viewers, close what nobody watches, tell that this service is alive; without end."""
+        while True:
+            await self._count_viewers()
+            now = self._around.clock()
+            for session in self.all():
+                if now - session.seen_at > self._settings.session_linger_seconds:
+                    logger().info("nobody watches any more", session=session.id)
+                    await self.close(session.id)
+            self._publisher.publish(SERVICES_CHANNEL, self._heartbeat())
+            await asyncio.sleep(WATCH_S)
+
+    async def _count_viewers(self) -> None:
+        try:
+            viewers = await self._services.gateway.viewers(self._own_token())
+        except ServiceError as error:
+            logger().debug("the gateway cannot be asked for viewers", reason=error.detail)
+            viewers = None
+        for session in self.all():
+            if viewers is not None:
+                session.viewers = viewers.get(session.id, 0)
+            # While the gateway is away nobody can watch: the time does not count against the session.
+            if viewers is None or session.viewers:
+                session.seen_at = self._around.clock()
+
+    def _heartbeat(self) -> Heartbeat:
+        instance = f"{self._settings.orchestrator_bind}:{self._settings.port(self._settings.orchestrator_port)}"
+        return Heartbeat(service="orchestrator-api", instance=instance, sessions=len(self._live))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Adopt, then watch and publish; at the end the sessions stay on the air for the next orchestrator."""
+        await self.adopt()
+        background = [asyncio.create_task(self._publisher.run()), asyncio.create_task(self.watch())]
+        try:
+            yield
+        finally:
+            tasks = [*background, *self._tasks.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _as_problem(failures: list[BaseException]) -> BaseException:
+    """What the caller did wrong goes before what is wrong with us."""
+    known = [error for error in failures if isinstance(error, ServiceError)]
+    if len(known) < len(failures):
+        return next(error for error in failures if error not in known)
+    known.sort(key=lambda error: error.status not in CALLERS_FAULT)
+    return known[0].problem()
+
+
+def _unreached_turn() -> int:
+    """A turn number that the session cannot have reached before: seconds since the epoch, and no turn takes less."""
+    return int(time.time())

@@ -1,0 +1,106 @@
+"""`WS /control`: the session's events, live, and four verbs."""
+
+import asyncio
+import contextlib
+
+from fastapi import APIRouter, WebSocket
+from pydantic import ValidationError
+from starlette.websockets import WebSocketDisconnect
+
+from services.common.errors import Problem
+from services.common.messages import Error
+from services.orchestrator_api.lib.audience import Follower
+from services.orchestrator_api.lib.contracts import COMMANDS, CancelReply, ChooseStyle, StartReply, UserSpeaking
+from services.orchestrator_api.lib.session import Session
+from services.orchestrator_api.routes.access import Live
+
+api = APIRouter()
+
+GONE = 1001
+FELL_BEHIND = 1013
+REFUSED = 4000
+"""Close codes of our own are this plus the HTTP status: 4401, 4403, 4404."""
+
+CLOSING_S = 2.0
+
+
+@api.websocket("/control")
+async def control(socket: WebSocket, sessions: Live, session: str = "", token: str = "") -> None:
+    """Needs the token that `POST /session` returned. Refusals come as a close frame: browsers show no HTTP status."""
+    await socket.accept()
+    try:
+        sessions.admit(session, token)
+        live = sessions.get(session)
+    except Problem as problem:
+        await _close(socket, REFUSED + problem.status, problem.detail)
+        return
+    with live.audience.follow() as follower:
+        follower.tell(live.now())
+        writing = asyncio.create_task(_write(socket, follower))
+        reading = asyncio.create_task(_read(socket, live, follower))
+        lagging = asyncio.create_task(follower.fell_behind.wait())
+        tasks = (writing, reading, lagging)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    if follower.fell_behind.is_set():
+        await _close(socket, FELL_BEHIND, "You read too slowly; connect again.")
+    elif not reading.done() or reading.cancelled():
+        await _close(socket, GONE, f"Session {session} is over; open a new one with POST /session.")
+
+
+async def _write(socket: WebSocket, follower: Follower) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        async for event in follower:
+            await socket.send_text(event.model_dump_json(exclude_none=True))
+
+
+async def _read(socket: WebSocket, session: Session, follower: Follower) -> None:
+    """Until the page hangs up. What is wrong with a message goes back to whoever sent it; the socket stays open."""
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        try:
+            await _obey(message.get("text"), session)
+        except Problem as problem:
+            now = session.now()
+            follower.tell(
+                Error(session=session.id, turn=now.turn, title=f"Refused while {now.state}", detail=problem.detail)
+            )
+
+
+async def _obey(text: str | None, session: Session) -> None:
+    if text is None:
+        raise Problem(422, "Send JSON as text, not binary.")
+    try:
+        command = COMMANDS.validate_json(text)
+    except ValidationError as error:
+        raise Problem(422, "; ".join(_sentence(e["loc"], e["msg"]) for e in error.errors()[:3])) from error
+    match command:
+        case UserSpeaking(speaking=speaking):
+            await session.user_speaking(speaking)
+        case StartReply(text=None):
+            raise Problem(
+                409, f"The session is {session.now().state}: nothing was said that could be answered; send text."
+            )
+        case StartReply(text=str() as question):
+            await session.ask(question)
+        case CancelReply():
+            await session.cancel()
+        case ChooseStyle(style=style):
+            await session.restyle(style)
+
+
+def _sentence(where: tuple[int | str, ...], what: str) -> str:
+    return f"{'.'.join(map(str, where)) or 'message'}: {what}"
+
+
+async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    # A close frame holds 123 bytes of reason. A peer that reads nothing gets no more time than this.
+    with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
+        async with asyncio.timeout(CLOSING_S):
+            await socket.close(code, reason.encode()[:123].decode(errors="ignore"))
