@@ -27,7 +27,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One word as it is written (`text`), as it is said (`spoken`: plain words, maybe several), and the mark after it."""
+    """One word as it is written (`text`), as it is said (`spoken`: plain words, maybe many), the mark after it."""
 
     text: str
     spoken: str

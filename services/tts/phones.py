@@ -31,7 +31,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A line as text for espeak; `spans`: (first character, last + 1, index of the written word) of each spoken word."""
+    """A line as text for espeak; `spans`: first character, last + 1 and index in the line of each spoken word."""
 
     text: str
     spans: tuple[tuple[int, int, int], ...]

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from prometheus_client import Gauge
 
 from services.common.metrics import TTS_TTFA, TTS_TTFB
 from services.common.speech import Speech
@@ -17,6 +18,7 @@ from services.tts.engine import Line, Part, Written
 from services.tts.sound import onset
 
 _SESSIONS_REMEMBERED = 10_000
+_SPEAKING = Gauge("tts_speaking", "Utterances being made")
 
 
 class Cancelled:
@@ -55,7 +57,7 @@ class Speaker:
         """
         began = time.perf_counter()
         sound_came = byte_came = False
-        self.speaking += 1
+        self._count(1)
         try:
             if self.cancelled.covers(session, turn):
                 return
@@ -81,7 +83,7 @@ class Speaker:
                             sound_came = True
                         yield message
         finally:
-            self.speaking -= 1
+            self._count(-1)
 
     async def can_speak(self) -> str | None:
         """None, or why nothing can be said: says a word with the default voice."""
@@ -96,6 +98,10 @@ class Speaker:
     async def _step(self, steps: Iterator[Part]) -> Part:
         """One part; a line always has another until its last."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, next, steps)
+
+    def _count(self, change: int) -> None:
+        self.speaking += change
+        _SPEAKING.set(self.speaking)
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)

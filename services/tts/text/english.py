@@ -24,7 +24,26 @@ _UNIT = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
 _SCALE = "|".join(sorted(SCALES, key=len, reverse=True))
 _MONEY = "|".join(re.escape(sign) for sign in CURRENCIES)
 _MONTH_NAMES = {m.lower(): m for m in MONTHS} | MONTH_SHORT
-_YEAR_COMES = frozenset(["in", "since", "from", "by", "until", "till", "to", "year", "of", "during", "after", "before", "around", "late", "early", "mid"])
+_YEAR_COMES = frozenset(
+    [
+        "in",
+        "since",
+        "from",
+        "by",
+        "until",
+        "till",
+        "to",
+        "year",
+        "of",
+        "during",
+        "after",
+        "before",
+        "around",
+        "late",
+        "early",
+        "mid",
+    ]
+)
 _DOMAIN = r"(?:[\w-]+\.)+(?:com|org|net|io|ai|dev|gov|edu|co|uk|de|eu|fr|app|me|info|us|local)"
 _PATH_SIGNS = {
     ".": "dot",
@@ -104,7 +123,7 @@ def _money(match: re.Match[str], _: str, after: str) -> str:
     whole, _, cents = amount.replace(",", "").partition(".")
     if len(cents) != 2 or not int(cents):
         return f"{decimal(amount)} {one if amount == '1' else many}"
-    small = "pence" if hundredth == "penny" else hundredth + ("s" if int(cents) > 1 else "")
+    small = hundredth if int(cents) == 1 else "pence" if hundredth == "penny" else hundredth + "s"
     said = f"{cardinal(cents.lstrip('0'))} {small}"
     return said if not int(whole or "0") else f"{cardinal(whole)} {one if whole == '1' else many} and {said}"
 

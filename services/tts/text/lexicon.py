@@ -94,12 +94,23 @@ WORDS = {
     "sql": "sequel",
     "nginx": "engine x",
     "fps": "frames per second",
-    "api": "API",
-    "apis": "A P eyes",
 }
 """Whole words, whatever their case."""
 
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 MONTH_SHORT = {m[:3].lower(): m for m in MONTHS} | {"sept": "September"}
 
 UNITS = {

@@ -16,7 +16,8 @@ from services.tts.text.scripts import LATIN, languages, scripts_in
 _PAUSE_MS: dict[Mark, int] = {"": 40, ",": 140, ":": 220, ";": 220, ".": 320, "?": 320, "!": 320}
 _BREAK_MS = 450
 _FIRST_LINE, _LONGEST_LINE = 160, 240  # characters as said; a long sentence is cut at a comma before it
-_LONGEST_WORD = 60  # characters as written; longer ones (no spaces: some scripts, nonsense) are shown in pieces
+_LONGEST_WORD, _LONGEST_UNSPACED = 160, 20  # characters as written; longer ones are shown in pieces
+_UNSPACED = frozenset(["CJK", "HIRAGANA", "KATAKANA", "THAI", "MYANMAR"])
 
 _OPENING = "\"'“”„‘’«‹([{¿¡"
 _CLOSING = "\"'”“’»›)]}.,;:!?…。，、；：！？।؟،؛—–-"
@@ -71,8 +72,14 @@ def _tokens(thought: str) -> list[Token]:
     """The words of one thought. A number with spaces for thousands is one word."""
     joined = _THOUSANDS.sub(lambda m: m[0].replace(" ", "\u00a0"), thought)
     words = [piece for word in joined.split(" ") for piece in _WIDE_STOPS.sub(" ", word).split(" ") if piece]
-    words = [word[i : i + _LONGEST_WORD] for word in words for i in range(0, len(word), _LONGEST_WORD)]
+    words = [piece for word in words for piece in _pieces(word)]
     return [_token(word, words[i + 1] if i + 1 < len(words) else None) for i, word in enumerate(words)]
+
+
+def _pieces(word: str) -> list[str]:
+    """A word that is too long to be shown, cut."""
+    limit = _LONGEST_UNSPACED if _UNSPACED.intersection(scripts_in(word)) else _LONGEST_WORD
+    return [word[i : i + limit] for i in range(0, len(word), limit)]
 
 
 def _token(word: str, following: str | None) -> Token:
@@ -171,10 +178,15 @@ def _written(tokens: Sequence[Token], voice: Voice | None) -> list[Written]:
             waiting = ""
         elif words:
             before = words[-1]
-            words[-1] = Written(f"{before.text} {text}", before.spoken, token.mark or before.mark)
+            words[-1] = Written(_joined(before.text, text), before.spoken, token.mark or before.mark)
         else:
-            waiting += text + " "
+            waiting = _joined(waiting.strip(), text) + " "
     return words
+
+
+def _joined(before: str, silent: str) -> str:
+    """Silent signs beside a word are shown with it, unless there are too many of them."""
+    return f"{before} {silent}".strip() if len(before) + len(silent) < 40 else before or silent[:10]
 
 
 def _plain(core: str) -> str:

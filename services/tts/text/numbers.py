@@ -1,6 +1,27 @@
 """Numbers as people say them in American English."""
 
-_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
 _TENS = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SCALES = ("", "thousand", "million", "billion", "trillion", "quadrillion")
 _ORDINALS = {
@@ -16,7 +37,7 @@ _LONGEST = 3 * len(_SCALES)
 
 
 def cardinal(digits: str) -> str:
-    """`1234` → one thousand two hundred thirty four. Numbers too long for a name, or with a leading zero, digit by digit."""
+    """`1234` → one thousand two hundred thirty four. Longer than any name, or after a zero: digit by digit."""
     if len(digits) > _LONGEST or (len(digits) > 1 and digits[0] == "0"):
         return spell(digits)
     n = int(digits)
@@ -48,10 +69,7 @@ def _pair(n: int) -> str:
 def ordinal(digits: str) -> str:
     """`21` → twenty first."""
     *head, last = cardinal(digits).split()
-    if last in _ORDINALS:
-        last = _ORDINALS[last]
-    else:
-        last = last[:-1] + "ieth" if last.endswith("y") else last + "th"
+    last = _ORDINALS[last] if last in _ORDINALS else last[:-1] + "ieth" if last.endswith("y") else last + "th"
     return " ".join([*head, last])
 
 
