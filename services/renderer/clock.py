@@ -17,6 +17,10 @@ CATCH_UP_S = 0.2
 """Audio that is at most this late goes out in a burst, which receivers' jitter buffers smooth. After a longer pause of
 the machine media time jumps to the present instead. Speech goes on where it was in either case."""
 
+LEAD_S = 0.030
+"""A picture is begun this long before it is due: room for drawing (8 ms) and encoding (3 ms) on a busy core. More would
+only make the mouth start later."""
+
 LATE_AIM_S = 0.040
 """A picture that would be later than this is not begun; the one before it stays on the screen."""
 
@@ -57,6 +61,10 @@ class MediaClock:
 
     def picture_due(self, picture: int) -> float:
         return self.due(picture * SAMPLES_PER_PICTURE)
+
+    def picture_begin(self, picture: int, takes: float) -> float:
+        """When to begin a picture that takes so many seconds."""
+        return self.picture_due(picture) - max(LEAD_S, 1.5 * takes)
 
     def next_picture(self, after: int, now: float, takes: float) -> int:
         """The first picture after `after` that would be on time, begun now and done `takes` seconds later."""

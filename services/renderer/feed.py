@@ -5,7 +5,7 @@ Writing never waits: a slow or vanished reader costs the oldest positions first,
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from services.common.messages import Caption, Metrics, Playback
 
@@ -39,7 +39,7 @@ class EventFeed:
         self._closed = True
         self._news.set()
 
-    async def lines(self) -> AsyncIterator[str]:
+    async def lines(self) -> AsyncGenerator[str, None]:
         """JSON lines from the oldest that is kept on, until the feed closes or another reader comes."""
         me = self._reader = object()
         self._news.set()  # whoever read before looks up, and leaves

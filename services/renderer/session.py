@@ -15,17 +15,13 @@ from services.common.errors import Problem
 from services.common.logs import logger
 from services.common.messages import Caption, Playback
 from services.common.speech import Speech
-from services.renderer.clock import FPS, LATE_LIMIT_S, SAMPLE_RATE, MediaClock
+from services.renderer.clock import FPS, LATE_LIMIT_S, LEAD_S, SAMPLE_RATE, MediaClock
 from services.renderer.encoding import OpusEncoder, Packet, Vp8Encoder, picture_sample
 from services.renderer.engine import Engine, Moment, Performer
 from services.renderer.feed import EventFeed
 from services.renderer.meters import FrameRate, TurnMeter
 from services.renderer.publisher import Publication, Target
 from services.renderer.streaming_buffer import Heard, Offer, Position, StreamingBuffer, Tick
-
-LEAD_S = 0.030
-"""A picture is begun this long before it is due: room for drawing (8 ms) and encoding (3 ms) on a busy core. More would
-only make the mouth start later."""
 
 RETRY_S = (0.25, 2.0)
 """First and longest pause between attempts to publish again."""
@@ -222,7 +218,7 @@ class Session:
                 continue
             number = self._clock.next_picture(number, time.monotonic(), takes)
             due = self._clock.picture_due(number)
-            await _until(due - LEAD_S)
+            await _until(self._clock.picture_begin(number, takes))
             turn, t = self.buffer.at(picture_sample(number) - self._clock.next_sample)
             moment = Moment(number / FPS, turn, t)
             begun = time.monotonic()

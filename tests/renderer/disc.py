@@ -50,8 +50,8 @@ class DiscPerformer:
 
 class DiscEngine:
     name = "disc"
-    styles = ("light", "dark")
-    avatars = ("disc", "ring")
+    styles: tuple[str, ...] = ("light", "dark")
+    avatars: tuple[str, ...] = ("disc", "ring")
     style = "light"
 
     def open(self, avatar: str, style: str) -> DiscPerformer:

@@ -1,0 +1,73 @@
+"""The feed of events and the meters, without a network."""
+
+import contextlib
+
+from services.common.messages import Caption, Playback
+from services.renderer.feed import EventFeed
+from services.renderer.meters import FrameRate, TurnMeter
+
+
+def playing(t: int) -> Playback:
+    return Playback(session="s1", turn=1, t=t)
+
+
+async def drain(feed: EventFeed) -> list[str]:
+    feed.close()
+    return [line async for line in feed.lines()]
+
+
+async def test_a_slow_reader_loses_positions_first() -> None:
+    """A feed that nobody reads keeps its bound: the oldest positions go, captions and ends stay while there is room."""
+    feed = EventFeed(limit=3)
+    word = Caption(session="s1", turn=1, word="hello", t0=0, t1=100)
+    end = Playback(session="s1", turn=1, t=300, phase="finished")
+    kept = playing(200)
+    for message in (word, playing(100), kept, end):
+        feed.put(message)
+    assert await drain(feed) == [m.model_dump_json() + "\n" for m in (word, kept, end)]
+
+
+async def test_a_new_reader_takes_over() -> None:
+    """Of two readers the second gets what comes, and the first one's stream ends."""
+    feed = EventFeed()
+    first, second = feed.lines(), feed.lines()
+    feed.put(playing(100))
+    assert '"t":100' in await anext(first)
+    feed.put(playing(200))
+    assert '"t":200' in await anext(second)
+    assert [line async for line in first] == []
+    feed.put(playing(300))
+    assert '"t":300' in await anext(second)
+
+
+async def test_abandoned_counts_from_the_last_reader() -> None:
+    """A feed is abandoned only after nobody read it for the whole time."""
+    feed = EventFeed()
+    feed.put(playing(100))
+    async with contextlib.aclosing(feed.lines()) as reader:
+        await anext(reader)
+    await feed.abandoned(0.01)
+
+
+def test_frame_rate_over_five_seconds() -> None:
+    """The rate is that of the last five seconds, and 0 before there are two pictures."""
+    rate = FrameRate()
+    assert rate.value == 0
+    for i in range(150):
+        rate.add(i / 30)
+    for i in range(76):
+        rate.add(5 + i / 15)
+    assert abs(rate.value - 15) < 0.01
+
+
+def test_a_turns_report_holds_its_worst_skew_and_first_picture() -> None:
+    """The first picture counts from the first speech; of the skews the largest is told; what is not known is absent."""
+    meter = TurnMeter(4, at=10.0)
+    assert meter.report("s1", 0.0).render_ttff is None
+    assert meter.showed(10.05, 3.0) == 10.05 - 10.0
+    assert meter.showed(10.12, -9.0) is None
+    meter.showed(10.18, 5.0)
+    meter.ticked(400)
+    meter.ticked(300)
+    report = meter.report("s1", 15.0)
+    assert (report.turn, report.render_ttff, report.av_skew_ms, report.buffer_ms) == (4, 50.0, -9.0, 350.0)
