@@ -8,16 +8,18 @@ import math
 import secrets
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import uvicorn
-from aiortc import RTCPeerConnection, RTCSessionDescription
-from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from aiortc import MediaStreamTrack, RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from aiortc.sdp import SessionDescription
+from fastapi import FastAPI, Header, WebSocket, WebSocketDisconnect
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 
@@ -88,6 +90,7 @@ class Live:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     peers: list[RTCPeerConnection] = field(default_factory=list)
     sockets: list[WebSocket] = field(default_factory=list)
+    ears: list[asyncio.Task[None]] = field(default_factory=list)
     microphone_frames: int = 0
     state: SessionState = "listening"
     turn: int = 0
@@ -111,19 +114,19 @@ class StandIn:
         self.away: Problem | None = None  # what every POST /session is answered with
         self.refuse_control = False
         self.answer = ANSWER
-        self._server = uvicorn.Server(uvicorn.Config(self._app(), port=0, log_level="error", ws_ping_interval=None))
+        self._server = uvicorn.Server(uvicorn.Config(self._app(), port=0, log_level="error", loop="asyncio", ws_ping_interval=None))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._started = threading.Event()
 
     # --- from the tests -----------------------------------------------------------------------------------------------
 
-    def start(self) -> str:
-        """Serves on a free port; answers the page's address."""
+    def start(self) -> None:
+        """Serves on a free port."""
         self._thread.start()
-        assert self._started.wait(10)
+        deadline = time.monotonic() + 10
         while not self._server.started:
-            time.sleep(0.01)
-        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}/"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}/"
 
     def stop(self) -> None:
         self._server.should_exit = True
@@ -170,17 +173,18 @@ class StandIn:
     # --- the contract -------------------------------------------------------------------------------------------------
 
     def _app(self) -> FastAPI:
-        app = FastAPI()
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            self._loop = asyncio.get_running_loop()
+            yield
+            await self._close_peers()
+
+        app = FastAPI(lifespan=lifespan)
         install_problem_handlers(app)
 
-        @app.on_event("startup")
-        async def started() -> None:
-            self._loop = asyncio.get_running_loop()
-            self._started.set()
-
         @app.post("/session", status_code=201)
-        async def session(offer: Offer) -> dict[str, Any]:
-            self.heard.append(("session", offer.model_dump()))
+        async def session(offer: Offer, authorization: Annotated[str | None, Header()] = None) -> dict[str, Any]:
+            self.heard.append(("session", offer.model_dump() | {"authorization": authorization}))
             if self.away:
                 raise self.away
             return await self._join(offer)
@@ -210,10 +214,13 @@ class StandIn:
         @app.websocket("/control")
         async def control(socket: WebSocket, session: str, token: str) -> None:
             live = self.sessions.get(session)
-            if self.refuse_control or live is None or token != live.token:
-                await socket.close(1008)
+            if self.refuse_control:
+                await socket.close(1013)
                 return
             await socket.accept()
+            if live is None or token != live.token:
+                await socket.close(4401 if live else 4404)
+                return
             live.sockets.append(socket)
             await socket.send_text(State(session=live.id, turn=live.turn, state=live.state).model_dump_json())
             try:
@@ -235,20 +242,19 @@ class StandIn:
     async def _join(self, offer: Offer) -> dict[str, Any]:
         live = self._live(offer.session) if offer.session else Live(secrets.token_hex(4))
         self.sessions[live.id] = live
-        peer = RTCPeerConnection()
+        # Balanced, aiortc's default, leaves a second audio section behind on a transport that is never started.
+        peer = RTCPeerConnection(RTCConfiguration(bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         live.peers.append(peer)
 
         @peer.on("track")
-        async def microphone(track: Any) -> None:
-            with suppress(Exception):  # the track ends by raising
-                while True:
-                    await track.recv()
-                    live.microphone_frames += 1
+        def microphone(track: MediaStreamTrack) -> None:
+            live.ears.append(asyncio.create_task(self._listen(live, track)))
 
         await peer.setRemoteDescription(RTCSessionDescription(offer.sdp, offer.type))
         tracks = {"video": FaceTrack(live.loudness), "audio": VoiceTrack(live.loudness)}
+        wants = {m.rtp.muxId: m.direction for m in SessionDescription.parse(offer.sdp).media}
         for transceiver in peer.getTransceivers():
-            if transceiver._offerDirection in ("recvonly", "sendrecv") and transceiver.kind in tracks:
+            if wants[transceiver.mid] in ("recvonly", "sendrecv") and transceiver.kind in tracks:
                 transceiver.sender.replaceTrack(tracks.pop(transceiver.kind))
                 transceiver.direction = "sendonly"
         await peer.setLocalDescription(await peer.createAnswer())
@@ -259,6 +265,12 @@ class StandIn:
             "token": live.token,
             "ice_servers": [],
         }
+
+    async def _listen(self, live: Live, track: MediaStreamTrack) -> None:
+        with suppress(MediaStreamError):  # the track ended
+            while True:
+                await track.recv()
+                live.microphone_frames += 1
 
     async def _obey(self, live: Live, message: dict[str, Any]) -> None:
         match message["type"]:

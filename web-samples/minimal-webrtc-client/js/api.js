@@ -13,13 +13,13 @@ export function address(path) {
   return new URL(path, document.baseURI);
 }
 
-/** Sends JSON, answers with parsed JSON (null for an empty body). Throws Trouble. */
-export async function call(method, path, body, timeoutMs = 15_000) {
+/** Sends JSON, answers with parsed JSON (null for an empty body). Throws Trouble. `token`: whose rights the call has. */
+export async function call(method, path, body, { timeoutMs = 15_000, token } = {}) {
   let response;
   try {
     response = await fetch(address(path), {
       method,
-      headers: { accept: "application/json", ...(body && { "content-type": "application/json" }) },
+      headers: { accept: "application/json", ...(body && { "content-type": "application/json" }), ...(token && { authorization: `Bearer ${token}` }) },
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(timeoutMs),
     });

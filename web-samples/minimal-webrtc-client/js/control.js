@@ -5,6 +5,9 @@
  */
 import { address, call } from "./api.js";
 import { Backoff, pause } from "./backoff.js";
+import { GONE } from "./session.js";
+
+const REFUSED = 4000; // Close codes above this are an HTTP status: 4401, 4404, …
 
 export class Control extends EventTarget {
   #socket = null;
@@ -16,11 +19,11 @@ export class Control extends EventTarget {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Follows this session from now on. */
+  /** Follows this session from now on; a connection that it already has goes on. */
   follow(session, token) {
-    if (session === this.#session && token === this.#token) return;
+    const known = session === this.#session;
     [this.#session, this.#token] = [session, token];
-    this.#keepOpen(++this.#run);
+    if (!known || !this.open) this.#keepOpen(++this.#run);
   }
 
   /** Sends a verb. False: there is no connection right now. */
@@ -33,19 +36,19 @@ export class Control extends EventTarget {
   async #keepOpen(run) {
     const backoff = new Backoff(250);
     while (run === this.#run) {
-      const opened = await this.#once(run);
+      const { opened, code } = await this.#once(run);
       if (run !== this.#run) return;
-      this.dispatchEvent(new Event("lost"));
-      if (opened) backoff.reset();
-      else if (await this.#isGone()) {
+      if (GONE.includes(code - REFUSED) || (!opened && (await this.#isGone()))) {
         if (run === this.#run) this.#forget();
         return;
       }
+      this.dispatchEvent(new Event("lost"));
+      if (opened) backoff.reset();
       await pause(backoff.next());
     }
   }
 
-  /** One connection from opening to closing. Resolves to whether it ever opened. */
+  /** One connection from opening to closing. Resolves to whether it ever opened, and why it closed. */
   #once(run) {
     this.#socket?.close();
     const url = address("control");
@@ -60,7 +63,7 @@ export class Control extends EventTarget {
         this.dispatchEvent(new Event("open"));
       });
       socket.addEventListener("message", ({ data }) => run === this.#run && this.#received(data));
-      socket.addEventListener("close", () => resolve(opened));
+      socket.addEventListener("close", ({ code }) => resolve({ opened, code }));
     });
   }
 
@@ -76,13 +79,13 @@ export class Control extends EventTarget {
     this.dispatchEvent(new CustomEvent("event", { detail: message }));
   }
 
-  /** A refused handshake carries no reason that scripts may read: ask whether the session still exists. */
+  /** A proxy may refuse a handshake, and scripts may not read why: ask whether the session still exists. */
   async #isGone() {
     try {
-      await call("GET", `session/${encodeURIComponent(this.#session)}`, undefined, 4000);
+      await call("GET", `session/${encodeURIComponent(this.#session)}`, undefined, { timeoutMs: 4000 });
       return false;
     } catch (trouble) {
-      return [401, 403, 404, 410].includes(trouble.status);
+      return GONE.includes(trouble.status);
     }
   }
 

@@ -53,7 +53,7 @@ session.addEventListener("joined", async ({ detail }) => {
 });
 session.addEventListener("peer", async ({ detail }) => {
   if (detail.state === "connected") await stage.thaw();
-  else if (detail.state === "disconnected" || detail.state === "failed") stage.freeze();
+  else if (["new", "disconnected", "failed"].includes(detail.state)) stage.freeze();
   showState();
 });
 session.addEventListener("trouble", ({ detail }) => {
@@ -115,7 +115,7 @@ composer.addEventListener("ask", async ({ detail: text }) => {
   const entry = conversation.ask(text);
   if (control.send("start_reply", { text })) return;
   try {
-    conversation.answered(entry, await call("POST", "answer", { text, ...(session.id && { session: session.id }) }, 60_000));
+    conversation.answered(entry, await call("POST", "answer", { text, ...(session.id && { session: session.id }) }, { timeoutMs: 60_000 }));
   } catch (trouble) {
     conversation.withdraw(entry);
     composer.restore(text);
@@ -164,7 +164,7 @@ microphone.addEventListener("trouble", ({ detail }) => notices.say("microphone",
 
 function showState() {
   const live = $("stage").hasAttribute("data-live");
-  const there = session.peer === "connected" && !$("stage").hasAttribute("data-still");
+  const there = session.peer === "connected" && !$("stage").hasAttribute("data-still") && !stats.stalled;
   stage.state = there ? state : live ? "away" : "connecting";
   const busy = state !== "listening";
   // The button may vanish under the focus: the question line takes it.
@@ -172,7 +172,10 @@ function showState() {
   $("stop").hidden = !busy;
 }
 
-stats.addEventListener("sample", () => waterfall.stats(stats));
+stats.addEventListener("sample", () => {
+  waterfall.stats(stats);
+  showState();
+});
 setInterval(async () => {
   if (document.hidden) return;
   const heard = await stats.voice();

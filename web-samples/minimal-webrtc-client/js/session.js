@@ -2,7 +2,7 @@
  * The peer connection: face and voice down, the microphone up. Joins without a microphone, lends it later without a
  * renegotiation, and comes back by itself under the same session id when the connection breaks.
  *
- * Events: `joined` {session, token}, `peer` {state}, `trouble` {message}, `recovered`.
+ * Events: `joined` {session, token}, `peer` {state}, `trouble` {message}.
  */
 import { call } from "./api.js";
 import { Backoff, pause } from "./backoff.js";
@@ -10,12 +10,16 @@ import { remember, remembered } from "./memory.js";
 
 const GATHERING_MS = 500; // The gateway learns our address from our first packet; candidates only make it quicker.
 const CONNECT_MS = 8000;
-const DISCONNECTED_MS = 2500; // Short losses heal by themselves.
-const KEY = "flashback.session"; // A reload comes back to the same session.
+const DISCONNECTED_MS = 1000; // Short losses heal by themselves, and seconds have passed before the browser says this.
+const KEY = "flashback.session"; // A reload comes back to the same session, with the same rights.
+const TOKEN_KEY = "flashback.token";
+
+/** Statuses that say: not this session any more, or not with this token. */
+export const GONE = [401, 403, 404, 410];
 
 export class Session extends EventTarget {
-  id = new URLSearchParams(location.search).get("session") ?? remembered(KEY);
-  token = null;
+  id = remembered(KEY);
+  token = remembered(TOKEN_KEY);
   connection = null;
   stream = new MediaStream();
   #iceServers = [];
@@ -24,6 +28,13 @@ export class Session extends EventTarget {
   #joining = null;
   #backoff = new Backoff();
   #watchdog = 0;
+
+  /** `?session=` in the page's address: watch that one. */
+  constructor() {
+    super();
+    const named = new URLSearchParams(location.search).get("session");
+    if (named && named !== this.id) [this.id, this.token] = [named, null];
+  }
 
   get peer() {
     return this.connection?.connectionState ?? "new";
@@ -59,8 +70,8 @@ export class Session extends EventTarget {
         this.#tell("joined", joined);
         return;
       } catch (trouble) {
-        if ((trouble.status === 404 || trouble.status === 410) && this.id) {
-          this.id = null; // That session is gone: a new one takes its place.
+        if (GONE.includes(trouble.status) && this.id) {
+          this.id = this.token = null; // That session is gone: a new one takes its place.
           continue;
         }
         this.#tell("trouble", { message: trouble.message });
@@ -71,6 +82,7 @@ export class Session extends EventTarget {
 
   async #attempt() {
     this.leave();
+    this.#tell("peer", { state: "new" });
     const connection = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
     this.connection = connection;
     connection.addEventListener("connectionstatechange", () => this.#changed(connection));
@@ -88,14 +100,19 @@ export class Session extends EventTarget {
     await connection.setLocalDescription();
     await gathered(connection);
     const { sdp, type } = connection.localDescription;
-    const answer = await call("POST", "session", { sdp, type, ...(this.id && { session: this.id }) });
+    const answer = await call("POST", "session", { sdp, type, ...(this.id && { session: this.id }) }, { token: this.token });
     await connection.setRemoteDescription({ sdp: answer.sdp, type: answer.type ?? "answer" });
     if (this.#microphone) await this.#sender.replaceTrack(this.#microphone);
     this.stream = new MediaStream(down.map(({ receiver }) => receiver.track));
+    // The other side said goodbye: no need to wait until its silence is noticed.
+    down[0].receiver.transport?.addEventListener("statechange", ({ target }) => {
+      if (target.state === "closed" && connection === this.connection) this.join();
+    });
     this.id = answer.session;
     this.token = answer.token;
     this.#iceServers = answer.ice_servers ?? []; // Relays serve the next attempt, should the direct way fail.
     remember(KEY, this.id);
+    remember(TOKEN_KEY, this.token);
     this.#watchdog = setTimeout(() => this.#lost(connection), CONNECT_MS);
     return { session: this.id, token: this.token };
   }

@@ -1,6 +1,7 @@
 /** What the browser receives, read from the connection's own statistics. */
 
 const EVERY_MS = 1000;
+const STALLED_SAMPLES = 2;
 
 export class Stats extends EventTarget {
   fps = 0;
@@ -11,6 +12,8 @@ export class Stats extends EventTarget {
   audioLevel = 0;
   audioEnergy = 0;
   freezes = 0;
+  stalled = false; // Connected, but no picture for a while: the avatar is being brought back.
+  #still = 0;
   #before = null;
 
   constructor(session) {
@@ -53,6 +56,8 @@ export class Stats extends EventTarget {
     const seconds = (now.at - before.at) / 1000;
     this.fps = (now.frames - before.frames) / seconds;
     this.kbps = ((now.bytes - before.bytes) * 8) / 1000 / seconds;
+    this.#still = this.fps ? 0 : this.#still + 1;
+    this.stalled = this.#still >= STALLED_SAMPLES;
     this.dispatchEvent(new Event("sample"));
   }
 }

@@ -1,0 +1,151 @@
+"""What it looks like, on every screen, for everybody; pictures are kept for people to judge."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import Open
+from tests.page.stand_in import StandIn
+from tests.page.test_asking import ask, until_words_are_heard
+
+SIZES = [(360, 740), (768, 1024), (740, 360), (1024, 700), (1366, 768), (1920, 1080), (2560, 1440)]
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+CONTRAST = """() => {
+  // Text colours against the ground that they stand on; surfaces are translucent, so they are laid over the ground.
+  const paint = (css) => {
+    const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+    const style = getComputedStyle(document.body.appendChild(Object.assign(document.createElement("i"))));
+    document.body.lastChild.style.color = css;
+    pen.fillStyle = style.color;
+    document.body.lastChild.remove;
+    pen.fillRect(0, 0, 1, 1);
+    document.body.lastChild.remove();
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b]
+    .map((v) => v / 255)
+    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const over = ([r, g, b, a], under) => [r, g, b].map((v, i) => (v * a + under[i] * (255 - a)) / 255);
+  const ground = paint("var(--ground)");
+  const surface = over(paint("var(--surface)"), ground);
+  const ratios = {};
+  for (const name of ["text", "muted", "faint", "warm", "cool", "wrong"]) {
+    for (const [where, below] of Object.entries({ ground, surface })) {
+      const [a, b] = [light(paint(`var(--${name})`)), light(below)].sort((x, y) => y - x);
+      ratios[`${name} on ${where}`] = (a + 0.05) / (b + 0.05);
+    }
+  }
+  return ratios;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_every_screen(open_page: Open, artifacts: Path, width: int, height: int) -> None:
+    """Nothing sticks out sideways; face, question line and controls are on the screen, before and during an answer."""
+    page = open_page(width=width, height=height)
+    assert page.evaluate(OVERFLOW) == 0
+    page.screenshot(path=artifacts / f"{width}x{height}-first.png")
+    ask(page)
+    until_words_are_heard(page, 14)
+    assert page.evaluate(OVERFLOW) == 0
+    page.screenshot(path=artifacts / f"{width}x{height}-speaking.png")
+    for part in ("#stage", "#composer", "#mic", "#send", "#stop", "#sound", "#theme"):
+        box = page.locator(part).bounding_box()
+        assert box is not None, part
+        assert box["x"] >= 0, part
+        assert box["y"] >= 0, part
+        assert box["x"] + box["width"] <= width, part
+        assert box["y"] + box["height"] <= height, part
+    face = page.locator("#stage").bounding_box()
+    assert face is not None
+    assert abs(face["width"] - face["height"]) < 1
+    assert face["width"] >= 0.55 * min(width, height)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_light_and_dark(open_page: Open, artifacts: Path, scheme: str) -> None:
+    """Both themes follow the system, keep text readable (WCAG AA) and show a face that is not blank."""
+    page = open_page(width=1440, height=900, scheme=scheme)
+    assert {k: round(v, 2) for k, v in page.evaluate(CONTRAST).items() if v < 4.5} == {}
+    ask(page)
+    expect(page.locator(".source")).to_have_count(2)
+    page.locator("#behind summary").click()
+    page.screenshot(path=artifacts / f"{scheme}-speaking.png")
+    page.wait_for_function("() => flashback.state === 'listening'")
+    expect(page.locator(".step")).to_have_count(7)
+    page.screenshot(path=artifacts / f"{scheme}-answered.png")
+    colours = page.evaluate("""() => {
+      const pen = Object.assign(document.createElement("canvas"), { width: 64, height: 64 }).getContext("2d");
+      pen.drawImage(document.getElementById("face"), 0, 0, 64, 64);
+      const { data } = pen.getImageData(0, 0, 64, 64);
+      return new Set(Array.from({ length: 4096 }, (_, i) => data.slice(4 * i, 4 * i + 3).map((v) => v >> 4).join())).size;
+    }""")
+    assert colours > 100
+
+
+def test_the_theme_can_be_chosen(page: Page) -> None:
+    """The toggle turns the theme over, says what it does, and outlives a reload."""
+    ground = "() => getComputedStyle(document.documentElement).backgroundColor"
+    dark = page.evaluate(ground)
+    page.get_by_role("button", name="Use the light theme").click()
+    light = page.evaluate(ground)
+    assert light != dark
+    page.reload()
+    assert page.evaluate(ground) == light
+    page.get_by_role("button", name="Use the dark theme").click()
+    assert page.evaluate(ground) == dark
+
+
+def test_everything_is_reached_by_keyboard(page: Page) -> None:
+    """Tab visits every control in reading order, each with a name and a focus that can be seen."""
+    page.evaluate("() => document.activeElement.blur()")
+    visited = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        seen = page.evaluate("""() => {
+          const at = document.activeElement;
+          if (at === document.body) return null;
+          const name = at.getAttribute("aria-label") || at.labels?.[0]?.textContent.trim() || at.textContent.trim();
+          const marked = [at, at.nextElementSibling, at.closest("form")].some(
+            (e) => e && (getComputedStyle(e).outlineStyle !== "none" || (e.id === "composer" && getComputedStyle(e).boxShadow.includes("3px")))
+          );
+          return [at.id || name, name, marked];
+        }""")
+        if seen is None:
+            break
+        visited.append(seen)
+    assert [v[0] for v in visited] == [
+        "studio",
+        "sound",
+        "theme",
+        "mic",
+        "question",
+        "What is FlashbackAvatars?",
+        "How do I add my own documents?",
+        "Can I interrupt you?",
+        "conversation",
+        "Behind the answer",
+    ] or [v[0] for v in visited]
+    assert all(name and marked for _, name, marked in visited), visited
+
+
+def test_calm_for_those_who_want_it(open_page: Open) -> None:
+    """With reduced motion nothing moves by itself, in any state."""
+    page = open_page(reduced_motion="reduce")
+    assert page.evaluate("() => document.getAnimations().length") == 0
+    ask(page)
+    until_words_are_heard(page, 3)
+    assert page.evaluate("() => document.getAnimations().filter((a) => a instanceof CSSAnimation).length") == 0
+
+
+def test_nothing_comes_from_elsewhere(open_page: Open, stand_in: StandIn) -> None:
+    """Every request of the page goes to the server that it came from."""
+    page = open_page(joins=False)
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    page.reload()
+    page.wait_for_function("() => window.flashback?.state === 'listening'")
+    assert {host for host in hosts if host} == {urlsplit(stand_in.url).netloc}
