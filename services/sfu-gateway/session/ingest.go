@@ -36,7 +36,7 @@ func (p *Peer) ingest(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, i
 	if closed {
 		return
 	}
-	go p.readReports(receiver, source)
+	go p.readReports(receiver, source, uint32(track.SSRC()))
 	p.log.Info("media arrives", "kind", track.Kind().String())
 	if ask != nil {
 		ask() // viewers that waited for a renderer see it at once
@@ -61,8 +61,9 @@ func (p *Peer) ingest(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, i
 	p.log.Warn("the track cannot be read any more", "kind", track.Kind().String())
 }
 
-// readReports keeps the stream's sync from the sender reports of its source.
-func (p *Peer) readReports(receiver *webrtc.RTPReceiver, source *stream.Source) {
+// readReports keeps the stream's sync from the sender reports of its source. Reports of several tracks may come in one
+// packet, which then is read for each of them.
+func (p *Peer) readReports(receiver *webrtc.RTPReceiver, source *stream.Source, ssrc uint32) {
 	for bad := 0; bad < maxBadPackets; {
 		packets, _, err := receiver.ReadRTCP()
 		switch {
@@ -74,7 +75,7 @@ func (p *Peer) readReports(receiver *webrtc.RTPReceiver, source *stream.Source) 
 		}
 		bad = 0
 		for _, packet := range packets {
-			if report, ok := packet.(*rtcp.SenderReport); ok {
+			if report, ok := packet.(*rtcp.SenderReport); ok && report.SSRC == ssrc {
 				source.Report(report.RTPTime, p.clock.Local(stream.FromNTP(report.NTPTime), time.Now()))
 			}
 		}

@@ -102,7 +102,9 @@ func (p *Peer) negotiate(plan offer.Plan) (string, error) {
 		_ = pc.Close()
 		return "", ErrClosed
 	}
-	pc.OnDataChannel(func(channel *webrtc.DataChannel) { _ = channel.Close() }) // nothing here uses them
+	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
+		channel.OnOpen(func() { _ = channel.Close() }) // nothing here uses them
+	})
 	pc.OnConnectionStateChange(p.onState)
 	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		if into := streams.up[offer.Kind(track.Kind().String())]; into != nil {
