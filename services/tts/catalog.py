@@ -26,14 +26,13 @@ class Catalog:
         return self._engines[voice.engine]
 
     def speaking(self, language: str) -> Voice | None:
-        """The best voice for a language tag such as `de` or `en-GB`: the default, the exact one, or its nearest kin."""
+        """The best voice for a language tag: the default one for its whole family (en-GB too), else the nearest."""
         tag = language.lower()
-        if self.default.language.startswith(tag) or (tag, self.default.language) == ("en-us", "en-us"):
+        family = _family(tag)
+        if _family(self.default.language) == family:
             return self.default
-        exact = self.voices.get(PREFIX + tag)
-        family = tag.split("-")[0]
-        kin = (v for v in self.voices.values() if v.language.split("-")[0] == family)
-        return exact or self.voices.get(PREFIX + family) or next(kin, None)
+        kin = (voice for voice in self.voices.values() if _family(voice.language) == family)
+        return self.voices.get(PREFIX + tag) or self.voices.get(PREFIX + family) or next(kin, None)
 
     def choose(self, name: str | None, language: str | None) -> Voice:
         """The voice that is asked for. Raises `Problem` 422 that says which there are."""
@@ -41,7 +40,7 @@ class Catalog:
             voice = self.voices.get(name)
             if voice is None:
                 raise Problem(422, f"voice: {name!r} is not there; there are {self._names()}.", field="voice")
-            if language is not None and voice.language.split("-")[0] != language.lower().split("-")[0]:
+            if language is not None and _family(voice.language) != _family(language.lower()):
                 raise Problem(
                     422,
                     f"language: {name} speaks {voice.language}, not {language}; leave one of them out.",
@@ -58,6 +57,10 @@ class Catalog:
 
     def _names(self) -> str:
         return ", ".join(sorted(self.voices, key=lambda name: (name.startswith(PREFIX), name)))
+
+
+def _family(tag: str) -> str:
+    return tag.split("-")[0]
 
 
 def load(settings: TtsSettings) -> Catalog:

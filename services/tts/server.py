@@ -99,7 +99,8 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
         """
         catalog = speaker.catalog
         voice = catalog.choose(request.voice, request.language)
-        lines = lines_of(request.text, voice, catalog.speaking)
+        # Ten thousand characters take a while to plan: nobody else waits for that.
+        lines = await asyncio.to_thread(lines_of, request.text, voice, catalog.speaking)
         messages = speaker.speak(request.session, request.turn, lines, request.sr or voice.sample_rate)
         # The first message is awaited here, so that a voice that fails is an error and not a broken stream.
         first = await anext(messages, None)

@@ -10,5 +10,5 @@ from services.common.settings import Settings
 class TtsSettings(Settings):
     tts_engine: Literal["piper", "espeak"] = "piper"
     tts_voice: str = "joe"
-    tts_threads: int = Field(default=2, ge=1, le=64)
+    tts_threads: int = Field(default=1, ge=1, le=64)
     tts_cache_dir: str = ".run/tts"

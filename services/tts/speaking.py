@@ -71,8 +71,6 @@ class Speaker:
                 more = True
                 while more:
                     part = await self._step(steps)
-                    if self.cancelled.covers(session, turn):
-                        return
                     more = not part.last
                     for message in assembler.push(line, part, final=part.last and line is lines[-1]):
                         if not byte_came:
@@ -81,6 +79,8 @@ class Speaker:
                         if not sound_came and (heard := _first_sound(message)) is not None:
                             TTS_TTFA.observe(time.perf_counter() - began + heard)
                             sound_came = True
+                        if self.cancelled.covers(session, turn):
+                            return
                         yield message
         finally:
             self._count(-1)

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -51,26 +52,29 @@ class Tts:
 @pytest.fixture(scope="session")
 def tts() -> Iterator[Tts]:
     bus = MemoryBus()
-    app = create_app(TtsSettings(_env_file=None), bus)
+    app = create_app(TtsSettings(tts_engine="piper", tts_voice="joe"), bus)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     loops: list[asyncio.AbstractEventLoop] = []
-    started = threading.Event()
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
-        task = asyncio.create_task(server.serve())
-        while not server.started and not task.done():
-            await asyncio.sleep(0.01)
-        started.set()
-        await task
+        await server.serve()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    assert started.wait(30), "the service did not start"
+    until(lambda: server.started, 30)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield Tts(f"http://127.0.0.1:{port}", loops[0], bus)
     server.should_exit = True
     thread.join(10)
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for it; fails when it does not come to pass."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.01)
 
 
 def sound_of(messages: list[Speech]) -> NDArray[np.int16]:

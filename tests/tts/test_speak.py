@@ -1,16 +1,15 @@
 """`POST /v1/speak` over HTTP, with the real voices."""
 
+import itertools
 import json
 import threading
-import time
-from collections.abc import Callable
 
 import httpx
 import numpy as np
 import pytest
 
 from services.common.speech import CHUNK_MS, Speech
-from tests.tts.conftest import QUICK, Tts, sound_of, written
+from tests.tts.conftest import QUICK, Tts, sound_of, until, written
 
 LONG = " ".join(f"This is sentence number {i}, and it goes on for a little while." for i in range(40))
 TEXTS = [
@@ -22,21 +21,14 @@ TEXTS = [
 ]
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("body", [{}, {"voice": QUICK}, {"sr": 16000}, {"sr": 48000, "voice": QUICK}])
 def test_messages_keep_the_contract(tts: Tts, text: str, body: dict[str, object]) -> None:
-    """Chunks are contiguous from 0 and 160 to 320 ms, only the last shorter; times grow; only the last message is final."""
+    """Chunks are contiguous from 0 and 160 to 320 ms, only the last shorter; times grow; the last is final."""
     messages = tts.say(text, **body)
     chunks = [chunk for m in messages for chunk in m.chunks]
     assert chunks[0].t0 == 0
-    assert all(a.t1 == b.t0 for a, b in zip(chunks, chunks[1:], strict=False))
+    assert all(a.t1 == b.t0 for a, b in itertools.pairwise(chunks))
     assert all(CHUNK_MS[0] <= c.t1 - c.t0 <= CHUNK_MS[1] for c in chunks[:-1])
     assert all(len(c.pcm()) // 2 == (c.t1 - c.t0) * messages[0].sr / 1000 for c in chunks)
     assert chunks[-1].t1 % 20 == 0
@@ -44,12 +36,12 @@ def test_messages_keep_the_contract(tts: Tts, text: str, body: dict[str, object]
     assert {(m.session, m.turn, m.sr) for m in messages} == {("s", 1, body.get("sr", 22050))}
 
     visemes = [v for m in messages for v in m.visemes]
-    assert all(a.t <= b.t and a.v != b.v for a, b in zip(visemes, visemes[1:], strict=False))
+    assert all(a.t <= b.t and a.v != b.v for a, b in itertools.pairwise(visemes))
     assert visemes[0].t == 0
     assert visemes[-1].v == "SIL"
     words = [w for m in messages for w in m.words]
     assert all(w.t0 <= w.t1 for w in words)
-    assert all(a.t1 <= b.t0 for a, b in zip(words, words[1:], strict=False))
+    assert all(a.t1 <= b.t0 for a, b in itertools.pairwise(words))
     assert words[-1].t1 <= chunks[-1].t1
     for m in messages:  # what a message tells about begins in its own chunk, or there is a reason to know it late
         assert all(m.t0 <= v.t for v in m.visemes)
@@ -110,7 +102,8 @@ def test_sound_streams_before_the_text_is_done(tts: Tts) -> None:
     """The first message of a long text arrives while the rest is still being made."""
     body = {"session": "streams", "turn": 1, "text": LONG}
     with tts.client.stream("POST", f"{tts.url}/v1/speak", json=body) as response:
-        first = Speech.model_validate_json(next(response.iter_lines()))
+        lines = response.iter_lines()
+        first = Speech.model_validate_json(next(lines))
         assert first.t0 == 0
         assert first.chunks
         assert tts.speaking() == 1
@@ -121,7 +114,9 @@ def test_closing_the_connection_stops_the_work(tts: Tts) -> None:
     """Nobody listens: nothing more is made, long before the text would be over."""
     body = {"session": "closes", "turn": 1, "text": LONG}
     with tts.client.stream("POST", f"{tts.url}/v1/speak", json=body) as response:
-        next(response.iter_lines())
+        lines = response.iter_lines()
+        assert next(lines)
+        assert tts.speaking() == 1
     until(lambda: tts.speaking() == 0, 3)
 
 
@@ -167,7 +162,7 @@ def test_nothing_to_say_is_one_empty_message(tts: Tts, text: str) -> None:
     """Marks and emoji alone: one final message without sound."""
     (message,) = tts.say(text)
     assert message.final
-    assert message.chunks == message.words == message.visemes == []
+    assert (message.chunks, message.words, message.visemes) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -178,6 +173,7 @@ def test_nothing_to_say_is_one_empty_message(tts: Tts, text: str) -> None:
         ({"text": "a" * 10_001}, "text", "10001 characters"),
         ({"text": 5}, "text", "string"),
         ({"text": "សួស្តី"}, "text", "Khmer"),
+        ({"text": "9" * 10_000}, "text", "take an hour"),
         ({"text": "hi", "voice": "nobody"}, "voice", "joe"),
         ({"text": "hi", "voice": "joe", "language": "de"}, "language", "en-us"),
         ({"text": "hi", "language": "xx"}, "language", "en-us"),
@@ -214,13 +210,13 @@ def test_malformed_bodies(tts: Tts, content: bytes, status: int) -> None:
     [
         "x" * 10_000,
         "9" * 500,
-        "a " * 5_000,
+        "a " * 1_500,
         "\x00\x01 hello \x1b[31m",
         "hello \\ud800 world",
-        "https://" + "a/" * 1_000,
+        "https://" + "a/" * 200,
         "?!" * 400 + " well",
         "[" * 2_000 + "x",
-        "<a" * 3_000,
+        "<a" * 300,
         "Zwölf Boxkämpfer jagen Viktor über den großen Sylter Deich",
     ],
 )

@@ -238,7 +238,7 @@ _INSIDE |= {
 
 
 def _parts(word: str) -> str:
-    """A word that nothing else explains: letters as they are, digits as numbers, a few signs by name, the rest silent."""
+    """What nothing else explains: letters as they are, digits as numbers, a few signs by name, the rest silent."""
     said: list[str] = []
     for piece in _PIECE.findall(word.translate(_SUPERSCRIPTS)):
         if piece[0].isdigit() or (piece[0] == "." and piece[1:].isdigit()):

@@ -17,6 +17,7 @@ _PAUSE_MS: dict[Mark, int] = {"": 40, ",": 140, ":": 220, ";": 220, ".": 320, "?
 _BREAK_MS = 450
 _FIRST_LINE, _LONGEST_LINE = 160, 240  # characters as said; a long sentence is cut at a comma before it
 _LONGEST_WORD, _LONGEST_UNSPACED = 160, 20  # characters as written; longer ones are shown in pieces
+_MOST_SAID = 30_000  # characters as said; about half an hour
 _UNSPACED = frozenset(["CJK", "HIRAGANA", "KATAKANA", "THAI", "MYANMAR"])
 
 _OPENING = "\"'“”„‘’«‹([{¿¡"
@@ -65,6 +66,10 @@ def lines_of(text: str, voice: Voice, speaking: Speaking) -> list[Line]:
     if not lines and unsaid:
         script = unsaid.most_common(1)[0][0].title()
         raise Problem(422, f"text: no voice here speaks the script {script}; write it in another one.", field="text")
+    if sum(len(word.spoken) for line in lines for word in line.words) > _MOST_SAID:
+        raise Problem(
+            422, "text: the numbers and signs in it would take an hour to say; send less at once.", field="text"
+        )
     return lines
 
 
