@@ -1,10 +1,7 @@
 """EchoMimic v3, the engine for a GPU. It is not available yet, and says so at start, not at the first session."""
 
 from services.renderer.engine import Engine
-
-
-class EngineUnavailableError(RuntimeError):
-    """The chosen engine cannot run here; the message says which setting to change."""
+from services.renderer.engines import EngineUnavailableError
 
 
 def open_echomimic() -> Engine:

@@ -4,8 +4,23 @@ from services.renderer.engine import Engine
 from services.renderer.settings import RendererSettings
 
 
+class EngineUnavailableError(RuntimeError):
+    """The renderer cannot draw as it is set up; the message says which setting to change."""
+
+
 def load_engine(settings: RendererSettings) -> Engine:
-    """The engine that `RENDER_ENGINE` names, loaded. Blocks while it loads; only the chosen engine is imported."""
+    """The engine that `RENDER_ENGINE` names, loaded, with the face that `AVATAR` names. Blocks while it loads.
+
+    Only the chosen engine is imported. Raises `EngineUnavailableError`.
+    """
+    engine = _load(settings)
+    if settings.avatar not in engine.avatars:
+        known = ", ".join(engine.avatars)
+        raise EngineUnavailableError(f"AVATAR={settings.avatar} is not there: choose one of {known}.")
+    return engine
+
+
+def _load(settings: RendererSettings) -> Engine:
     match settings.render_engine:
         case "portrait":
             from services.renderer.portrait_engine import PortraitEngine

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
+from weakref import WeakValueDictionary
 
 import httpx
 from pydantic import ValidationError
@@ -38,7 +39,7 @@ class Roster:
         self._buffer_ms = buffer_ms
         self._linger_s = linger_s
         self._sessions: dict[str, Session] = {}
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._sessions.values()))
@@ -49,7 +50,7 @@ class Roster:
     def get(self, name: str) -> Session:
         """Raises `Problem` 404."""
         session = self._sessions.get(name)
-        if session is None or session.ended.is_set():
+        if session is None or session.ended.is_set() or session.state == "connecting":
             raise Problem(404, f"session: {name} is not on air here; open it with POST /v1/sessions.")
         return session
 
@@ -60,7 +61,7 @@ class Roster:
         Raises `Problem`: 422 for an avatar, a style or an address that is not there, 503 if all places are taken or the
         gateway is away, 502 if it refuses.
         """
-        async with self._opening.setdefault(name, asyncio.Lock()):
+        async with self._alone(name):
             live = self._sessions.get(name)
             if live is not None and not live.ended.is_set():
                 live.target = target
@@ -87,8 +88,13 @@ class Roster:
 
     async def end(self, name: str) -> None:
         """Raises `Problem` 404."""
-        await self.get(name).close()
-        self._sessions.pop(name, None)
+        async with self._alone(name):
+            await self.get(name).close()
+            self._sessions.pop(name, None)
+
+    def _alone(self, name: str) -> asyncio.Lock:
+        """Held while a session is opened or ended, so that neither happens in the middle of the other."""
+        return self._locks.setdefault(name, asyncio.Lock())
 
     async def close(self) -> None:
         """End all sessions at once."""

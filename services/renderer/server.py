@@ -16,11 +16,11 @@ from pydantic import AnyHttpUrl, BaseModel, Field
 
 from services.common.bus import Bus, RedisBus
 from services.common.errors import Problem
-from services.common.logs import logger
+from services.common.logs import configure_logs, logger
 from services.common.service import create_service, serve
 from services.common.speech import SessionId, Speech
 from services.renderer.engine import Engine
-from services.renderer.engines import load_engine
+from services.renderer.engines import EngineUnavailableError, load_engine
 from services.renderer.publisher import Target
 from services.renderer.roster import Roster
 from services.renderer.session import LINGER_S, Session
@@ -182,8 +182,6 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = await asyncio.to_thread(load, settings)
-        if settings.avatar not in engine.avatars:
-            raise ValueError(f"AVATAR={settings.avatar} is not there: choose one of {', '.join(engine.avatars)}.")
         logger().info("engine loaded", engine=engine.name, style=engine.style)
         # Internal addresses: a proxy of the environment is not asked.
         async with httpx.AsyncClient(trust_env=False) as http:
@@ -244,7 +242,12 @@ def _when_told_to_stop(act: Callable[[], None]) -> Iterator[None]:
 def main() -> None:
     sys.setswitchinterval(SWITCH_S)
     settings = RendererSettings()
-    serve(create_app(settings), settings, settings.renderer_port)
+    configure_logs("renderer", settings)
+    try:
+        engine = load_engine(settings)
+    except (EngineUnavailableError, OSError) as error:
+        sys.exit(f"The renderer cannot start: {error}")
+    serve(create_app(settings, load=lambda _: engine), settings, settings.renderer_port)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,8 @@ class Session:
             self._direct(lambda performer: performer.cancel(offer.turn - 1))
         if self._meter is None or self._meter.turn != offer.turn:
             self._meter = TurnMeter(offer.turn, time.monotonic())
-        self._direct(lambda performer: performer.hear(offer.turn, speech.t0, offer.pcm, speech.sr, speech.visemes))
+        if len(offer.pcm) or speech.visemes:
+            self._direct(lambda performer: performer.hear(offer.turn, speech.t0, offer.pcm, speech.sr, speech.visemes))
         return offer
 
     async def cancel(self, turn: int) -> int:
@@ -146,6 +147,8 @@ class Session:
             log.info("session off air")
 
     async def _clear_up(self) -> None:
+        if self.ended.is_set():
+            return
         self.ended.set()
         self._ticked.set()
         self.feed.close()
@@ -229,7 +232,9 @@ class Session:
                 self._keyframe |= keyframe
                 continue
             await _until(due)
-            if self._publication is not None:
+            if time.monotonic() - due > LATE_LIMIT_S:
+                self._keyframe = True  # the pictures that follow build on one that nobody gets
+            elif self._publication is not None:
                 self._keyframe |= not self._publication.send_video(packet)
                 self._shown(moment, due)
 

@@ -13,8 +13,7 @@ import pytest
 
 from services.common.bus import MemoryBus
 from services.common.messages import SERVICES_CHANNEL, Cancel, Close, Heartbeat, SetStyle, control_channel
-from services.renderer.echomimic_engine import EngineUnavailableError
-from services.renderer.engines import load_engine
+from services.renderer.engines import EngineUnavailableError, load_engine
 from services.renderer.server import MAX_BODY, create_app
 from services.renderer.settings import RendererSettings
 from tests.renderer.conftest import Renderer
