@@ -23,7 +23,8 @@ help: ## what there is
 up: setup ## install what is missing, start everything, print the address; Ctrl-C stops it
 	@exec $(PY) -m services.stack
 
-setup: .venv/.installed .run/bin/sfu-gateway .run/portrait.baked
+setup: .venv/.installed
+	@$(MAKE) -j2 .run/bin/sfu-gateway .run/portrait.baked
 
 test: setup .venv/.installed-dev ## all tests, on free ports, beside a running make up
 	@tools/chromium
@@ -58,7 +59,7 @@ clean: ## remove all that was installed and built
 	@touch .venv/.installed $@
 
 .run/bin/sfu-gateway: $(shell find $(GATEWAY) -name '*.go' -o -name 'go.*') | .venv/.installed
-	@echo "Building the gateway"
+	@echo "Building the gateway (the first time this compiles its libraries: up to a minute)"
 	@mkdir -p $(@D)
 	@cd $(GATEWAY) && $(GO) build -trimpath -o $(CURDIR)/$@ .
 

@@ -39,9 +39,11 @@ def up(overrides: Mapping[str, str] | None = None) -> int:
             )
     manager = Supervisor(parts)
     for part in parts:
-        manager.add_process(part.name, "exec " + shlex.join(part.command), env=env, cwd=str(ROOT))
+        # Redis talks of kernel settings at every start, on a level that cannot be chosen; nothing of it is for our reader.
+        quiet = part.name == "redis"
+        manager.add_process(part.name, "exec " + shlex.join(part.command), quiet, env, str(ROOT))
     manager.loop()
-    if manager.first_dead and not manager.asked_to_stop:
+    if manager.first_dead:
         name, code = manager.first_dead
         raise StackError(f"{name} ended with exit status {code}; its last lines above say why. Everything was stopped.")
     sys.stdout.write("\nStopped.\n")
@@ -74,11 +76,10 @@ class Supervisor(Manager):  # type: ignore[misc]  # honcho has no types
     """honcho's manager, with our own lines instead of its process ids, that remembers which process died first."""
 
     def __init__(self, parts: list[Process]) -> None:
-        super().__init__(Printer(sys.stdout))
+        super().__init__(Terminal(sys.stdout, time_format=""))  # every service states the time itself
         self._process_ctor = Child
         self.parts = parts
         self.first_dead: tuple[str, int] | None = None
-        self.asked_to_stop = False
 
     def say(self, text: str) -> None:
         """A line of ours among those of the services; safe from any thread."""
@@ -89,16 +90,24 @@ class Supervisor(Manager):  # type: ignore[misc]  # honcho has no types
         threading.Thread(target=announce, args=(self.parts, self), daemon=True).start()
 
     def terminate(self) -> None:
-        self.asked_to_stop = self.first_dead is None and not self._any_stopped()
-        if not self.first_dead:
-            self.first_dead = next(
-                ((name, p["returncode"]) for name, p in self._processes.items() if p.get("returncode") is not None),
-                None,
-            )
+        if not self._terminating:
+            codes = {name: p["returncode"] for name, p in self._processes.items() if p.get("returncode") is not None}
+            self.first_dead = next(iter(codes.items()), None)
+            self._printer.muted = True
         super().terminate()
 
     def _system_print(self, data: str) -> None:
         """honcho's own talk of pids and signals is of no use to the reader."""
+
+
+class Terminal(Printer):  # type: ignore[misc]  # honcho has no types
+    """Prints until it is muted: what services say while they end together, such as that Redis is gone, is no news."""
+
+    muted = False
+
+    def write(self, message: Message) -> None:
+        if not self.muted:
+            super().write(message)
 
 
 class Child(HonchoProcess):  # type: ignore[misc]  # honcho has no types
