@@ -25,7 +25,7 @@ class Cited:
 def compose(hits: Sequence[Hit], form: str, config: ExtractiveConfig) -> list[Cited]:
     """The sentences of the answer, the one that answers first; none if the documents do not know.
 
-    `form` is what the question asks for: a value is answered by the sentence that holds it, and what continues that.
+    `form` is what the question asks for: a number is answered by the sentence that holds it, and what continues that.
     """
     if not hits or hits[0].best.worth < config.answer_threshold:
         return []
@@ -65,7 +65,10 @@ def _joins(hit: Hit, sentence: Sentence, first: Hit, form: str, config: Extracti
     best = first.best
     if hit is first and sentence.at == best.at + 1 and leans_on_previous(sentence.text):
         return sentence.worth >= CONTINUES_SHARE * best.worth
-    return form != "value" and sentence.worth >= max(config.further_share * best.worth, config.answer_threshold)
+    share = config.further_share
+    if hit.excerpt.headings != first.excerpt.headings:  # another section: it has to fit all the better
+        share = (1 + share) / 2
+    return form not in ("value", "money") and sentence.worth >= max(share * best.worth, config.answer_threshold)
 
 
 def _same(one: Sentence, other: Sentence) -> bool:

@@ -16,7 +16,7 @@ class SentenceTransformers:
     def __init__(self, model: str) -> None:
         self._model = SentenceTransformer(model)
         self.name = model
-        self.dimensions = int(self._model.get_sentence_embedding_dimension())
+        self.dimensions = int(self._model.get_embedding_dimension())
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         vectors = np.empty((len(texts), self.dimensions), np.float32)

@@ -26,7 +26,7 @@ WATCH_S = 1.0
 class Found:
     """A question, how it was understood, what was found for it, best first, and the `titles` there are to ask about.
 
-    `form` is what is asked for: "value", "steps" or blank.
+    `form` is what is asked for: a key of the forms in `retrieval`, or blank.
     """
 
     asked: Asked
@@ -135,8 +135,7 @@ class Knowledge:
 
     async def _search(self, index: Index, asked: Asked, k: int) -> tuple[list[Hit], str]:
         def work() -> tuple[list[Hit], str]:
-            vector = self._embedder.embed([asked.whole])[0]
-            query = understand(asked, vector, index)
+            query = understand(asked, index, self._embedder)
             return search(index, query, self._config, k), query.form
 
         return await asyncio.get_running_loop().run_in_executor(self._askers, work)

@@ -7,7 +7,7 @@ from services.rag_llm.documents import Outline
 from services.rag_llm.sentences import ended, split_sentences, tidy
 
 _NO_TEXT = frozenset(
-    "script style noscript template svg iframe object nav head form button select math canvas".split()  # noqa: SIM905  # a list of words reads better as words
+    "title script style noscript template svg iframe object nav head form button select math canvas".split()  # noqa: SIM905  # a list of words reads better as words
 )
 _INLINE = frozenset(
     "a abbr b bdi cite code del dfn em font i ins kbd mark q s samp small span strong sub sup time u var".split()  # noqa: SIM905  # a list of words reads better as words

@@ -13,12 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.rag_llm.conversation import Asked
+from services.rag_llm.embedder import Embedder
 from services.rag_llm.excerpts import Excerpt, leans_on_previous
 from services.rag_llm.index import Index
 from services.rag_llm.settings import RetrievalConfig
 from services.rag_llm.terms import terms
 
 _FORMS = {
+    "money": (
+        r"\b(costs?|prices?|priced|fees?|expensive|cheap|pay|how much (is|are|for))\b",
+        r"[€$£]|\b(euros?|dollars?|pounds?|cents?|free|prices?|costs?|fees?)\b",
+    ),
     "value": (
         r"\b(how (much|many|long|old|far|fast|big|large|tall|heavy|often|high|wide|quick(ly)?|soon|late|expensive)|when"
         r"|wh(at|ich) (\w+ )?(port|price|cost|size|weight|number|year|date|time|version|percent\w*|resolution|rate"
@@ -35,8 +40,8 @@ _FORMS = {
 """What a question may ask for: how it asks, and how a sentence looks that gives it."""
 _ASKS = {form: re.compile(asks, re.IGNORECASE) for form, (asks, _) in _FORMS.items()}
 _GIVES = {form: re.compile(gives, re.IGNORECASE) for form, (_, gives) in _FORMS.items()}
-_NAMED = re.compile(r"\w*\d\w*")
-CONTEXT_SHARE = 0.5
+_NAMED = re.compile(r"\b(?:[^\W\d]+-?\d\w*|\d+[^\W\d]\w*|(?:19|20)\d\d)\b")
+CONTEXT_SHARE = 0.4
 """What a word of the question before counts in a follow-up."""
 HEADING_SHARE = 0.8
 """What a question's word counts when it stands in a heading and not in the sentence."""
@@ -75,7 +80,7 @@ class Hit:
 class Query:
     """A question ready for the index: what each term counts, as the index spells it; `vector` of length one.
 
-    `named`: terms with digits in them (models, years, versions), which no other one can stand for. `form`: what is
+    `named`: models and years, which no other one can stand for. `form`: what is
     asked for, a key of `_FORMS`, or blank.
     """
 
@@ -85,12 +90,18 @@ class Query:
     vector: NDArray[np.float32]
 
 
-def understand(asked: Asked, vector: NDArray[np.float32], index: Index) -> Query:
-    """The question in the terms of the index: misspelt words are matched to the nearest known ones."""
+def understand(asked: Asked, index: Index, embedder: Embedder) -> Query:
+    """The question in the terms of the index: misspelt words are matched to the nearest known ones.
+
+    A follow-up lies between its own meaning and that of both questions together, so that what it newly names wins.
+    """
+    vectors = embedder.embed(list(dict.fromkeys((asked.text, asked.whole))))
+    vector = vectors.sum(axis=0) / np.linalg.norm(vectors.sum(axis=0))
     known, rarity = index.lexical.known, index.lexical.rarity
     own = {term: rarity(term) for term in map(known, terms(asked.text))}
     earlier = {term: CONTEXT_SHARE * rarity(term) for term in map(known, terms(asked.context))}
-    form = next((form for form, asks in _ASKS.items() if asks.search(asked.whole)), "")
+    said = (asked.text, asked.context)
+    form = next((form for text in said for form, asks in _ASKS.items() if asks.search(text)), "")
     return Query(earlier | own, frozenset(terms(" ".join(_NAMED.findall(asked.text)))), form, vector)
 
 

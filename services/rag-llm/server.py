@@ -22,7 +22,7 @@ from services.rag_llm.engine import AnswerEngine, open_engine, passage_of
 from services.rag_llm.ingest import Corpus
 from services.rag_llm.knowledge import Knowledge
 from services.rag_llm.openai_api import openai_routes
-from services.rag_llm.settings import RagSettings, read_config
+from services.rag_llm.settings import Config, RagSettings, read_config
 from services.rag_llm.store import Store
 from services.rag_llm.turns import Turns
 
@@ -50,9 +50,9 @@ class SearchResponse(BaseModel):
     results: list[SearchResult]
 
 
-def create_app(settings: RagSettings, bus: Bus | None = None) -> FastAPI:
-    """The service. `bus` stands in for Redis in tests."""
-    config = read_config()
+def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | None = None) -> FastAPI:
+    """The service; without a `bus` it uses Redis, without a `config` what `config.yaml` says."""
+    config = config or read_config()
     embedder = open_embedder(settings, config)
     corpus = Corpus(settings.corpus_dir, config.ingest)
     knowledge = Knowledge(corpus, Store(settings.index_dir), embedder, config.retrieval)

@@ -26,21 +26,25 @@ class Store:
     """`folder` is `INDEX_DIR`; it is made when the first index is saved."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def generation(self) -> str | None:
         """The name of the generation in force; None: there is none."""
         try:
-            return (self._folder / "current").read_text("utf-8").strip() or None
+            return (self.folder / "current").read_text("utf-8").strip() or None
         except FileNotFoundError:
             return None
 
     def load(self, signature: str) -> Index | None:
         """The index in force, if it was made with this signature and is whole; else None."""
-        name = self.generation()
-        if name is None:
-            return None
-        folder = self._folder / name
+        while (name := self.generation()) is not None:
+            index = self._read(self.folder / name, signature)
+            # A writer may have replaced this generation while it was being read: then the next one counts.
+            if index or self.generation() == name:
+                return index
+        return None
+
+    def _read(self, folder: Path, signature: str) -> Index | None:
         try:
             manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
             if manifest["format"] != FORMAT or manifest["signature"] != signature:
@@ -56,25 +60,25 @@ class Store:
     def save(self, index: Index) -> None:
         """Write a generation, put it in force and remove the others."""
         name = uuid.uuid4().hex[:12]
-        folder = self._folder / name
+        folder = self.folder / name
         folder.mkdir(parents=True)
         with (folder / "documents.jsonl").open("w", encoding="utf-8") as lines:
             lines.writelines(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in index.entries.values())
         faiss.write_index(index.flat, str(folder / "sentences.faiss"))
         manifest = {"format": FORMAT, "signature": index.signature, "sentences": len(index.vectors)}
         (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-        pointer = self._folder / f"current.{name}"
+        pointer = self.folder / f"current.{name}"
         pointer.write_text(name, "utf-8")
-        pointer.replace(self._folder / "current")
-        for other in self._folder.iterdir():
+        pointer.replace(self.folder / "current")
+        for other in self.folder.iterdir():
             if other.is_dir() and other.name != name and (other / "manifest.json").exists():
                 shutil.rmtree(other, ignore_errors=True)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One writer at a time, over all processes; others wait."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "lock").open("w") as lock:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -22,8 +22,9 @@ def words(text: str) -> list[str]:
 
 
 def terms(text: str) -> list[str]:
-    """The stems of the words that carry meaning."""
-    return [stem(word) for word in words(text) if word not in STOPWORDS]
+    """The stems of the words that carry meaning; everyday synonyms and spellings share one."""
+    stems = (stem(word) for word in words(text) if word not in STOPWORDS)
+    return [_SHARED.get(found, found) for found in stems]
 
 
 def stem(word: str) -> str:
@@ -48,3 +49,26 @@ def stem(word: str) -> str:
     if word.endswith("e") and len(word) > 3:
         word = word[:-1]
     return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
+
+
+# Groups of words that a question and a document choose between freely; compared by their stems.
+_SYNONYMS = (
+    "price cost costs fee charge expensive",
+    "weight weigh heavy",
+    "height tall",
+    "picture image photo photograph",
+    "remove delete erase",
+    "begin start launch",
+    "stop end quit",
+    "buy purchase order",
+    "fix repair mend",
+    "colour color",
+    "licence license",
+    "litre liter",
+    "metre meter",
+    "centre center",
+    "guarantee warranty",
+    "phone telephone smartphone",
+    "gpu graphics",
+)
+_SHARED = {stem(word): stem(group.split()[0]) for group in _SYNONYMS for word in group.split()}
