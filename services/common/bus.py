@@ -69,19 +69,25 @@ class MemoryBus:
 
 
 class RedisBus:
-    """Redis pub/sub. A command waits at most a second; a lost subscription is made anew after half a second."""
+    """Redis pub/sub. A command waits at most a second; a lost subscription is made anew after half a second.
 
+    `client` is there for other commands; wrap them in `asyncio.timeout(COMMAND_S)`.
+    """
+
+    COMMAND_S = 1.0
     RETRY_S = 0.5
 
     def __init__(self, url: str) -> None:
-        self.client = redis.from_url(url, decode_responses=True, socket_timeout=1, socket_connect_timeout=1)
-        # A subscription is silent for as long as nobody speaks: its socket must not time out.
+        # No socket_timeout: a subscription is silent for as long as nobody speaks; and with one redis-py sends through
+        # asyncio.wait_for, which before Python 3.12 loses a cancellation that comes as the sending ends.
+        self.client = redis.from_url(url, decode_responses=True, socket_timeout=None, socket_connect_timeout=1)
         self._listener = redis.from_url(url, decode_responses=True, socket_timeout=None, socket_connect_timeout=1)
         self._away = False
 
     async def publish(self, channel: str, message: BaseModel) -> bool:
         try:
-            await self.client.publish(channel, message.model_dump_json())
+            async with asyncio.timeout(self.COMMAND_S):
+                await self.client.publish(channel, message.model_dump_json())
         except AWAY as error:
             self._lost(error)
             return False
@@ -105,7 +111,8 @@ class RedisBus:
 
     async def ping(self) -> bool:
         try:
-            await self.client.ping()
+            async with asyncio.timeout(self.COMMAND_S):
+                await self.client.ping()
         except AWAY as error:
             self._lost(error)
             return False

@@ -11,6 +11,7 @@ from services.common.bus import AWAY, Bus, RedisBus
 from services.common.messages import registry_key
 
 TTL_S = 60
+SCAN_S = 5.0
 BACKLOG = 1000
 """Messages that may wait while Redis is slow; the oldest are given up first."""
 
@@ -46,7 +47,7 @@ class Registry:
         """Write and keep alive. False: Redis is away."""
         key = registry_key(session)
         try:
-            async with self._redis.pipeline() as pipe:
+            async with asyncio.timeout(RedisBus.COMMAND_S), self._redis.pipeline() as pipe:
                 pipe.hset(key, items=[item for field in fields.items() for item in field])
                 pipe.expire(key, TTL_S)
                 await pipe.execute()
@@ -56,7 +57,8 @@ class Registry:
 
     async def forget(self, session: str) -> bool:
         try:
-            await self._redis.delete(registry_key(session))
+            async with asyncio.timeout(RedisBus.COMMAND_S):
+                await self._redis.delete(registry_key(session))
         except AWAY:
             return False
         return True
@@ -64,8 +66,9 @@ class Registry:
     async def all(self) -> dict[str, dict[str, str]]:
         """Session to its fields. Raises what `AWAY` lists while Redis is away."""
         prefix = registry_key("")
-        keys = [key async for key in self._redis.scan_iter(match=f"{prefix}*", _type="hash")]
-        return {key.removeprefix(prefix): _texts(await self._redis.hgetall(key)) for key in keys}
+        async with asyncio.timeout(SCAN_S):
+            keys = [key async for key in self._redis.scan_iter(match=f"{prefix}*", _type="hash")]
+            return {key.removeprefix(prefix): _texts(await self._redis.hgetall(key)) for key in keys}
 
 
 def _texts(fields: Mapping[str | bytes, str | bytes]) -> dict[str, str]:

@@ -1,0 +1,135 @@
+"""A whole orchestrator between real HTTP servers, a real Redis, and a page that speaks HTTP and WebSocket."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import redis.asyncio as redis
+from websockets.asyncio.client import ClientConnection, connect
+
+from services.common.messages import EVENTS, Event
+from services.orchestrator_api.app import create_app
+from services.orchestrator_api.settings import OrchestratorSettings
+from tests.common.redis_process import RedisProcess
+from tests.orchestrator.fakes import (
+    DEADLINE_S,
+    OFFER,
+    Face,
+    FakeGateway,
+    FakeRag,
+    FakeRenderer,
+    FakeTts,
+    Server,
+    free_port,
+)
+
+SECRET = "a-secret-of-the-tests-that-is-long-enough"
+
+
+@dataclass
+class Stack:
+    """Everything around one orchestrator."""
+
+    redis: RedisProcess
+    rag: FakeRag = field(default_factory=FakeRag)
+    tts: FakeTts = field(default_factory=FakeTts)
+    renderer: FakeRenderer = field(default_factory=FakeRenderer)
+    gateway: FakeGateway = field(default_factory=lambda: FakeGateway(SECRET))
+
+    def __post_init__(self) -> None:
+        self.settings = self.with_settings()
+        self.port = free_port()
+        self.server = Server(create_app(self.settings), self.port)
+        self.http = httpx.AsyncClient(base_url=self.server.url, timeout=DEADLINE_S)
+
+    def with_settings(self, **changes: Any) -> OrchestratorSettings:
+        return OrchestratorSettings(
+            _env_file=None,  # type: ignore[call-arg]  # a keyword of pydantic-settings, unknown to its plugin
+            **{
+                "token_secret": SECRET,
+                "redis_url": self.redis.url,
+                "rag_url": self.rag.server.url,
+                "tts_url": self.tts.server.url,
+                "renderer_url": self.renderer.server.url,
+                "sfu_url": self.gateway.server.url,
+                "log_level": "error",
+                **changes,
+            },
+        )
+
+    async def restart(self, **changes: Any) -> None:
+        """Another orchestrator in the place of this one."""
+        await self.server.stop()
+        self.settings = self.with_settings(**changes)
+        self.server = Server(create_app(self.settings), self.port)
+        await self.server.start()
+
+    async def open(self, **fields: Any) -> dict[str, Any]:
+        answer = await self.http.post("/session", json={"sdp": OFFER} | fields)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def face(self, opened: dict[str, Any]) -> Face:
+        return self.renderer.faces[opened["session"]]
+
+    @contextlib.asynccontextmanager
+    async def page(self, opened: dict[str, Any]) -> AsyncIterator["Page"]:
+        address = f"ws://127.0.0.1:{self.port}/control?session={opened['session']}&token={opened['token']}"
+        async with connect(address) as socket:
+            yield Page(socket)
+
+
+class Page:
+    """A control socket; every event that came, in order."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.events: list[Event] = []
+
+    async def say(self, type: str, **fields: Any) -> None:
+        await self.socket.send(json.dumps({"type": type} | fields))
+
+    async def until(self, true: Callable[[Event], bool]) -> Event:
+        """The next event of which this holds."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                event = EVENTS.validate_json(await self.socket.recv())
+                self.events.append(event)
+                if true(event):
+                    return event
+
+    async def state(self, state: str, turn: int | None = None) -> Event:
+        return await self.until(lambda e: e.type == "state" and e.state == state and (turn is None or e.turn == turn))
+
+    async def type(self, type: str) -> Any:
+        return await self.until(lambda e: e.type == type)
+
+    def of(self, type: str, turn: int | None = None) -> list[Any]:
+        return [e for e in self.events if e.type == type and (turn is None or e.turn == turn)]
+
+
+@pytest.fixture(scope="session")
+def redis_process() -> Iterator[RedisProcess]:
+    process = RedisProcess()
+    asyncio.run(process.start())
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+async def stack(redis_process: RedisProcess) -> AsyncIterator[Stack]:
+    async with redis.from_url(redis_process.url) as client:
+        await client.flushall()
+    stack = Stack(redis_process)
+    fakes = [fake.server for fake in (stack.rag, stack.tts, stack.renderer, stack.gateway)]
+    await asyncio.gather(*(server.start() for server in fakes))
+    await stack.server.start()
+    yield stack
+    await stack.http.aclose()
+    await stack.server.stop()
+    await asyncio.gather(*(server.stop() for server in fakes))
