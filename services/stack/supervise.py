@@ -39,7 +39,7 @@ def up(overrides: Mapping[str, str] | None = None) -> int:
             )
     manager = Supervisor(parts)
     for part in parts:
-        # Redis talks of kernel settings at every start, on a level that cannot be chosen; nothing of it is for our reader.
+        # Redis talks of kernel settings at every start, on a level that cannot be chosen.
         quiet = part.name == "redis"
         manager.add_process(part.name, "exec " + shlex.join(part.command), quiet, env, str(ROOT))
     manager.loop()
