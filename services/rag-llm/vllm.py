@@ -18,6 +18,7 @@ from services.rag_llm.engine import AnswerEngine, passage_of
 from services.rag_llm.knowledge import Found
 from services.rag_llm.markers import Markers
 from services.rag_llm.prompt import messages
+from services.rag_llm.router import Route
 from services.rag_llm.settings import RagSettings, VllmConfig
 
 
@@ -42,6 +43,11 @@ class Vllm:
 
     async def answer(self, found: Found) -> AsyncGenerator[AnswerEvent]:
         """The events of one answer. After the first word a failure ends it with `Failed`."""
+        if found.route is Route.EMPTY:  # a model without passages would make something up
+            async with aclosing(self._fallback.answer(found)) as events:
+                async for event in events:
+                    yield event
+            return
         passages = [passage_of(hit) for hit in found.hits]
         yield Retrieval(passages=passages, ms=found.ms, route=found.route.value)
         ids = [passage.id for passage in passages]
@@ -79,7 +85,7 @@ class Vllm:
     async def _completion(self, found: Found) -> AsyncGenerator[dict[str, Any]]:
         """The parts of the stream. Raises `ModelAway` for everything that is not one."""
         try:
-            # One limit for all before the first part: the connection, the queue and the prompt.
+            # One limit for all before the first word: the connection, the queue and the prompt.
             deadline = asyncio.get_running_loop().time() + self._config.first_token_timeout_s
             async with asyncio.timeout_at(deadline):
                 body = {
@@ -96,12 +102,13 @@ class Vllm:
                 if response.is_error:
                     raise ModelAway(f"The model's server refused: {response.status_code} {await _reason(response)}")
                 parts = _parts(response)
-                async with asyncio.timeout_at(deadline):
-                    first = await anext(parts, None)
-                if first is None:
-                    return
-                yield first
-                async for part in parts:
+                spoke = False
+                while True:
+                    async with asyncio.timeout_at(None if spoke else deadline):
+                        part = await anext(parts, None)
+                    if part is None:
+                        return
+                    spoke = spoke or bool(_words(part))
                     yield part
             finally:
                 await response.aclose()

@@ -50,7 +50,7 @@ def reference(text: str) -> Array:
         return scaled * w[f"{name}.weight"] + w[f"{name}.bias"]  # type: ignore[no-any-return]
 
     def dense(x: Array, name: str) -> Array:
-        return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]  # type: ignore[no-any-return]
+        return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
 
     e = "embeddings"
     x = w[f"{e}.word_embeddings.weight"][ids] + w[f"{e}.position_embeddings.weight"][: len(ids)]
