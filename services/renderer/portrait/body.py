@@ -68,18 +68,21 @@ def _place(who: Identity) -> _Place:
 
 def _neck(who: Identity, light: Light, place: _Place) -> tuple[Field, Field]:
     """Cylinder blended into the chest, with tendons, notch and collar bones, under the head's shadow."""
-    x, side, y, masculine = place.x, place.side, place.y, who.body.masculine
+    x, side, masculine = place.x, place.side, who.body.masculine
+    lower = who.body.neckline[2] - 394
+    y = place.y - lower
     width = float(who.body.neck[1][3]) / 40
     z = 58 * np.sqrt(np.clip(1 - (side / (place.neck + 2)) ** 2, 0, 1)) - np.clip(404 - y, 0, 80) * 0.30
-    z += 4.5 * _ridge(place, (34 * width, 340), (7 * width, 426), 6.0 * width)  # sternomastoid
+    z += 4.5 * _ridge(place, (34 * width, 340 + lower), (7 * width, 426 + lower), 6.0 * width)  # sternomastoid
     z -= 4.5 * bump(x, y, 0, 430, 7, 9)  # notch
-    z += 3.5 * _ridge(place, (14, 437), (84, 420), 5) - 2.5 * _ridge(place, (22, 424), (70, 408), 7)
+    z += 3.5 * _ridge(place, (14, 437 + lower), (84, 420 + lower), 5)
+    z -= 2.5 * _ridge(place, (22, 424 + lower), (70, 408 + lower), 7)
     if masculine:
         z += 3.0 * bump(x, y, 0, 388, 5.0, 8)
         z -= 1.0 * bump(x, y, 0, 402, 8, 4)
     z = z.astype(np.float32)
     cast = blur(shift(place.head, 13, 30), 7)
-    under_chin = np.maximum(np.maximum(cast, blur(shift(place.head, 4, 12), 6)), smoothstep(372, 352, y))
+    under_chin = np.maximum(np.maximum(cast, blur(shift(place.head, 4, 12), 6)), smoothstep(372, 352, place.y))
     shadow = cast_shadow(z, 24) * (1 - 0.90 * under_chin)
     openness = occlusion(z) * (1 - 0.55 * blur(place.head, 12))
     grain = noise(np.random.default_rng(5), x.shape, 2.2)

@@ -17,7 +17,7 @@ _BROW_FINE = 4
 
 
 def paint_brow(who: Identity) -> Field:
-    """-> premultiplied BGRA float, 2 px per frame px: fine hairs over a soft shadow, sparse at the inner end."""
+    """-> premultiplied BGRA float, 1.25 px per frame px: fine hairs over a soft shadow, sparse at the inner end."""
     k, brow, rng = _BROW_FINE, who.brow, np.random.default_rng(9)
     width, height = BROW_FIELD
     origin = np.array(BROW_ORIGIN)
@@ -48,11 +48,11 @@ def paint_brow(who: Identity) -> Field:
     drawn *= (0.45 + 0.55 * fade)[..., None]
     under = (shadow * (0.15 + 0.85 * fade) * (1 - drawn[..., 3]))[..., None]
     out = drawn + under * np.append(colour[::-1] / 255, 1.0).astype(np.float32)
-    return np.asarray(cv2.resize(out, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    return _smaller(out, 1.25 / k)
 
 
 def paint_iris(who: Identity) -> Field:
-    """-> premultiplied BGRA float, 52×52: fibres, collarette, limbal ring, light gathered away from the key."""
+    """-> premultiplied BGRA float, 36×36: fibres, collarette, limbal ring, light gathered away from the key."""
     radius = 48
     side = 2 * radius + 8
     x, y = np.meshgrid(np.arange(side) - side / 2 + 0.5, np.arange(side) - side / 2 + 0.5)
@@ -74,4 +74,9 @@ def paint_iris(who: Identity) -> Field:
     colour = colour * (pupil[..., None] + 0.004) * lid_shade[..., None]
     alpha = 1 - smoothstep(0.88, 1.05, r)
     picture = np.dstack([film(colour * 1.6)[..., ::-1] * alpha[..., None], alpha]).astype(np.float32)
-    return np.asarray(cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    return _smaller(picture, 0.35)
+
+
+def _smaller(picture: Field, factor: float) -> Field:
+    """Close to the size that it is shown at: finer detail would flicker."""
+    return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))

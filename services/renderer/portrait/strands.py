@@ -1,6 +1,7 @@
 """Hair: strands lit as fibres, shadowing each other, drawn one by one from back to front."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import cv2
 import numpy as np
@@ -50,35 +51,48 @@ class Volume:
     def __init__(self, groups: list[Strands]) -> None:
         density: Field = np.zeros(_GRID_CELLS, np.float32)
         for group in groups:
-            i, j, k = self._cells(group.points[:, ::2].reshape(-1, 3))
-            np.add.at(density, (i, j, k), 1.0)
-        density = self._smooth(density) / 10.0
+            middles = (group.points[:, 1:] + group.points[:, :-1]) / 2
+            lengths = np.linalg.norm(np.diff(group.points, axis=1), axis=-1)
+            i, j, k = (axis.astype(np.int64) for axis in self._place(middles))
+            np.add.at(density, (i, j, k), lengths)
+        density = self._smooth(self._smooth(density)) / 60.0
         step = KEY / np.abs(KEY).max()
         towards = np.zeros_like(density)
         for s in range(1, 15):
-            dx, dy, dz = (round(float(c) * s) for c in step)
-            towards += _moved(density, dx, dy, dz)
+            towards += _moved(density, *(round(float(c) * s) for c in step))
         front = np.cumsum(density[:, :, ::-1], axis=2)[:, :, ::-1] - density
-        self._light = 0.12 + 0.88 * np.exp(-0.22 * towards)
-        self._open = 0.2 + 0.8 * np.exp(-0.13 * front - 0.06 * density)
+        self._light = self._smooth(0.12 + 0.88 * np.exp(-0.22 * towards))
+        self._open = self._smooth(0.2 + 0.8 * np.exp(-0.13 * front - 0.06 * density))
 
     @staticmethod
-    def _smooth(density: Field) -> Field:
-        kernel = np.array([0.25, 0.5, 0.25], np.float32)
+    def _smooth(values: Field) -> Field:
         for axis in range(3):
-            density = np.apply_along_axis(lambda line: np.convolve(line, kernel, "same"), axis, density)
-        return density
+            padded = np.pad(values, [(1, 1) if n == axis else (0, 0) for n in range(3)], "edge")
+            before, after = (np.take(padded, range(k, k + values.shape[axis]), axis) for k in (0, 2))
+            values = 0.25 * before + 0.5 * values + 0.25 * after
+        return values
 
     @staticmethod
-    def _cells(points: Field) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        at = ((points - _GRID_FROM) / _CELL).astype(np.int64)
-        i, j, k = (np.clip(at[..., axis], 0, _GRID_CELLS[axis] - 1) for axis in range(3))
+    def _place(points: Field) -> tuple[Field, Field, Field]:
+        """Points in cells of the grid, kept inside it."""
+        at = (points - _GRID_FROM) / _CELL
+        i, j, k = (np.clip(at[..., axis], 0, _GRID_CELLS[axis] - 1.001) for axis in range(3))
         return i, j, k
 
     def at(self, points: Field) -> tuple[Field, Field]:
-        """(key light that arrives, openness to the light around), 0..1."""
-        i, j, k = self._cells(points)
-        return self._light[i, j, k], self._open[i, j, k]
+        """(key light that arrives, openness to the light around), 0..1, interpolated between cells."""
+        place = [axis - 0.5 for axis in self._place(points)]
+        low = [np.clip(axis.astype(np.int64), 0, _GRID_CELLS[n] - 2) for n, axis in enumerate(place)]
+        part = [np.clip(axis - base, 0, 1) for axis, base in zip(place, low, strict=True)]
+        light, openness = np.zeros(points.shape[:-1]), np.zeros(points.shape[:-1])
+        for corner in product((0, 1), repeat=3):
+            share = np.ones(points.shape[:-1])
+            for n in range(3):
+                share *= part[n] if corner[n] else 1 - part[n]
+            cell = tuple(low[n] + corner[n] for n in range(3))
+            light += share * self._light[cell]
+            openness += share * self._open[cell]
+        return light, openness
 
 
 def _moved(a: Field, dx: int, dy: int, dz: int) -> Field:
