@@ -1,0 +1,28 @@
+package rtcnet
+
+import (
+	"net"
+	"slices"
+	"testing"
+)
+
+// Advertised addresses get the local half that pion needs, and loopback stays what it is.
+func TestNATPairs(t *testing.T) {
+	all, one := net.IPv4zero, net.IPv4(10, 0, 0, 5)
+	for _, c := range []struct {
+		bind      net.IP
+		advertise []string
+		want      []string
+	}{
+		{all, nil, nil},
+		{all, []string{"203.0.113.7/10.0.0.5"}, []string{"127.0.0.1/127.0.0.1", "203.0.113.7/10.0.0.5"}},
+		{one, []string{"203.0.113.7"}, []string{"203.0.113.7/10.0.0.5"}},
+		// Loopback leads to itself: the one route that every machine has.
+		{all, []string{"127.0.0.2"}, []string{"127.0.0.1/127.0.0.1", "127.0.0.2/127.0.0.1"}},
+	} {
+		got, err := natPairs(c.bind, c.advertise)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%v %v: %v %v", c.bind, c.advertise, got, err)
+		}
+	}
+}
