@@ -133,3 +133,12 @@ async def stack(redis_process: RedisProcess) -> AsyncIterator[Stack]:
     await stack.http.aclose()
     await stack.server.stop()
     await asyncio.gather(*(server.stop() for server in fakes))
+
+
+@pytest.fixture
+async def own_redis() -> AsyncIterator[RedisProcess]:
+    """One that the test may kill."""
+    process = RedisProcess()
+    await process.start()
+    yield process
+    process.kill()

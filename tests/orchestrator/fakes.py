@@ -6,14 +6,15 @@ import base64
 import contextlib
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.common.answering import AnswerEvent, Delta, Done, Passage, Question, Retrieval
 from services.common import tokens
+from services.common.answering import AnswerEvent, Delta, Done, Passage, Question, Retrieval
 from services.common.errors import Problem, install_problem_handlers
 from services.common.messages import Caption, Event, Metrics, Playback
 from services.common.speech import Chunk, Speech, VisemeAt, Word
@@ -34,7 +35,7 @@ def free_port() -> int:
 async def until(true: Callable[[], object]) -> None:
     """Wait until it holds."""
     async with asyncio.timeout(DEADLINE_S):
-        while not true():
+        while not true():  # noqa: ASYNC110  # whatever a test looks at has no event of its own
             await asyncio.sleep(0.005)
 
 
@@ -131,6 +132,7 @@ class FakeTts(Fake):
     def __init__(self) -> None:
         super().__init__()
         self.spoken: list[tuple[int, str]] = []
+        self.voices_used: list[str | None] = []
         self.gate: Callable[[str], Awaitable[None]] | None = None
         self.failing: int | None = None
 
@@ -139,6 +141,7 @@ class FakeTts(Fake):
             if self.failing:
                 raise Problem(self.failing, "text: this cannot be said.")
             self.spoken.append((body["turn"], body["text"]))
+            self.voices_used.append(body.get("voice"))
             if self.gate:
                 await self.gate(body["text"])
             return StreamingResponse(self._stream(body), media_type="application/x-ndjson")
@@ -202,18 +205,25 @@ class Face:
     def hear(self, until_ms: int) -> None:
         """Play up to here, and tell of it as the contract says."""
         until_ms = min(until_ms, self.end_ms)
-        who = {"session": self.session, "turn": self.turn}
+        playback = partial(Playback, session=self.session, turn=self.turn)
         if self.heard_ms == 0 and until_ms > 0:
-            self.feed.put_nowait(Playback(**who, t=0, phase="started"))
+            self.feed.put_nowait(playback(t=0, phase="started"))
         for word in self.words:
             if self.heard_ms <= word.t0 < until_ms:
-                self.feed.put_nowait(Caption(**who, word=word.text, t0=word.t0, t1=word.t1))
+                self.feed.put_nowait(
+                    Caption(session=self.session, turn=self.turn, word=word.text, t0=word.t0, t1=word.t1)
+                )
         if until_ms > self.heard_ms:
-            self.feed.put_nowait(Playback(**who, t=until_ms))
+            self.feed.put_nowait(playback(t=until_ms))
         self.heard_ms = until_ms
         if self.ended and self.heard_ms == self.end_ms:
-            self.feed.put_nowait(Playback(**who, t=self.heard_ms, phase="finished"))
-            self.feed.put_nowait(Metrics(**who, render_ttff=20, final_fps=15, av_skew_ms=3, underruns_total=0))
+            self.feed.put_nowait(playback(t=self.heard_ms, phase="finished"))
+            self.feed.put_nowait(self._numbers())
+
+    def _numbers(self) -> Metrics:
+        return Metrics(
+            session=self.session, turn=self.turn, render_ttff=20, final_fps=15, av_skew_ms=3, underruns_total=0
+        )
 
 
 class FakeRenderer(Fake):
