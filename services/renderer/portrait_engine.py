@@ -26,6 +26,8 @@ from services.renderer.portrait.styles import STYLES, graded, preset_for
 
 CROSS_FADE_S = 0.5
 
+_ROOT = Path(__file__).resolve().parents[2]
+
 
 class PortraitEngine:
     """Fills `services.renderer.engine.Engine`.
@@ -77,33 +79,39 @@ class PortraitEngine:
         return self.coming(avatar, style).result()
 
     def coming(self, avatar: str, style: str) -> "Future[Layers]":
-        """The layers as soon as they are there; asks for each pair once."""
+        """The layers as soon as they are there: at once where the disk has them; each pair is drawn once."""
         with self._lock:
             known = self._coming.get((avatar, style))
             if known is None or (known.done() and (known.cancelled() or known.exception())):
-                known = self._coming[avatar, style] = self._bakery.submit(self._load_or_bake, avatar, style)
+                stored = cache.load(self._path(avatar, style))
+                if stored is None:
+                    known = self._bakery.submit(self._drawn, avatar, style)
+                else:
+                    known = Future()
+                    known.set_result(stored)
+                self._coming[avatar, style] = known
             return known
 
     def face(self, avatar: str, style: str, layers: Layers) -> Face:
         return Face(PEOPLE[avatar], graded(STYLES[style], self._cfg), layers)
 
-    def _load_or_bake(self, avatar: str, style: str) -> Layers:
-        path = cache.path_of(self._folder, PEOPLE[avatar], graded(STYLES[style], self._cfg))
-        layers = cache.load(path)
-        if layers is None:
-            self._bake_apart(avatar, style)
-            layers = cache.load(path)
+    def _path(self, avatar: str, style: str) -> Path:
+        return cache.path_of(self._folder, PEOPLE[avatar], graded(STYLES[style], self._cfg))
+
+    def _drawn(self, avatar: str, style: str) -> Layers:
+        self._bake_apart(avatar, style)
+        layers = cache.load(self._path(avatar, style))
         if layers is None:
             raise RuntimeError(f"The portrait of {avatar} in {style} could not be drawn; the log above says why.")
         return layers
 
     def _bake_apart(self, avatar: str, style: str) -> None:
         command = [sys.executable, "-m", "services.renderer.portrait.bake", avatar, style]
-        command += ["--folder", str(self._folder), "--cfg", str(self._cfg), "--background"]
+        command += ["--folder", str(self._folder.resolve()), "--cfg", str(self._cfg), "--background"]
         with self._lock:
             if self._closed:
                 return
-            self._child = subprocess.Popen(command)
+            self._child = subprocess.Popen(command, cwd=_ROOT)
         self._child.wait()
         self._child = None
 

@@ -18,7 +18,7 @@ def beard_cover(who: Identity, x: Field, y: Field) -> tuple[Field, Field]:
     high = np.zeros((x.shape[0] * _FINER, x.shape[1] * _FINER), np.uint8)
     left, top = HEAD_BOX[0] - SIZE / 2, HEAD_BOX[1]
     scale = SCALE * _FINER
-    xs, ys = rng.uniform(-94, 94, _HAIRS), rng.uniform(196, who.face.outline[0][-1], _HAIRS)
+    xs, ys = rng.uniform(-94, 94, _HAIRS), rng.uniform(182, who.face.outline[0][-1], _HAIRS)
     rows, columns = ((ys - top) * SCALE).astype(int), ((xs - left) * SCALE).astype(int)
     kept = rng.uniform(0, 1, _HAIRS) < density[rows, columns] * 0.62
     xs, ys = xs[kept], ys[kept]
@@ -62,6 +62,6 @@ def _density(who: Identity, x: Field, y: Field, rng: np.random.Generator) -> Fie
     patchy = np.clip(1 + 0.16 * noise(rng, x.shape, 4), 0.4, 1.3)
     density = grown * corners * lips * soul * philtrum * full * cheek * patchy
     burns = (
-        smoothstep(74, 90, side) * smoothstep(mouth - 112, mouth - 100, y) * (1 - smoothstep(mouth - 78, mouth - 46, y))
+        smoothstep(74, 90, side) * smoothstep(mouth - 124, mouth - 104, y) * (1 - smoothstep(mouth - 78, mouth - 46, y))
     )
     return np.asarray(np.clip(np.maximum(density, 0.95 * burns), 0, 1) * smoothstep(0.2, 2.2, half - side))

@@ -101,9 +101,12 @@ def _lay(
     points[..., 0] += wave * size * smoothstep(0.25, 0.75, t) * swing * side
     points[..., 0] += rng.normal(0, 1.0, count)[:, None] * (0.2 + t**2 * 2.6)
     points[..., 1] += (1 - np.abs(across)[:, None]) * 5 * t**6  # a lock ends in a point
+    facing = _normals(surface)
+    normals = facing[i, j] * (1 - f) + facing[i + 1, j] * f + across[:, None, None] * 0.6 * np.array([side, 0, 0])
+    start = rng.uniform(0, 1, (count, 1, 1))  # strands are lit at their points: in step, those would show as bands
     return Strands(
-        points=points,
-        normals=unit(_normals(surface)[s.astype(int), j] + across[:, None, None] * 0.6 * np.array([side, 0, 0])),
+        points=points[:, :-1] * (1 - start) + points[:, 1:] * start,
+        normals=unit(normals[:, :-1] * (1 - start) + normals[:, 1:] * start),
         lock=lock,
         across=across,
         rim=np.asarray(rim * (0.2 + 0.8 * smoothstep(6, 30, s[:, _POINTS // 2]))),

@@ -55,15 +55,19 @@ def _place(who: Identity) -> _Place:
     body = who.body
     x, y = grid((0, BODY_TOP, SIZE, SIZE))
     side, rows = np.abs(x), y[:, 0]
-    chin = who.face.outline[0][-1]
-    head_rows = np.array([sculpted_y(float(row), who.zoom) for row in rows])
-    half = np.where(head_rows < chin, spline(*who.face.outline, head_rows), 0) * who.zoom
-    head = (side < half[:, None]).astype(np.float32)
+    head = _head(who, x, y, 0, 0)
     neck = spline(*body.neck, rows)[:, None]
     rx, ry, cy = body.neckline
     beyond = (np.sqrt((side / rx) ** 2 + ((y - cy) / ry) ** 2) - 1) * 0.5 * (rx + ry)
     below = y - spline(*body.shoulder, side[0])[None]
     return _Place(x, side, y, head, neck, beyond, below)
+
+
+def _head(who: Identity, x: Field, y: Field, dx: float, dy: float) -> Field:
+    """1 where the head hides the body, moved by (dx, dy): what it shades."""
+    rows = np.array([sculpted_y(float(row) - dy, who.zoom) for row in y[:, 0]])
+    half = np.where(rows < who.face.outline[0][-1], spline(*who.face.outline, rows), 0) * who.zoom
+    return (np.abs(x - dx) < half[:, None]).astype(np.float32)
 
 
 def _neck(who: Identity, light: Light, place: _Place) -> tuple[Field, Field]:
@@ -73,7 +77,7 @@ def _neck(who: Identity, light: Light, place: _Place) -> tuple[Field, Field]:
     y = place.y - lower
     width = float(who.body.neck[1][3]) / 40
     z = 58 * np.sqrt(np.clip(1 - (side / (place.neck + 2)) ** 2, 0, 1)) - np.clip(404 - y, 0, 80) * 0.30
-    z += 4.5 * _ridge(place, (34 * width, 340 + lower), (7 * width, 426 + lower), 6.0 * width)  # sternomastoid
+    z += 6.5 * _ridge(place, (34 * width, 340 + lower), (7 * width, 426 + lower), 6.0 * width)  # sternomastoid
     z -= 4.5 * bump(x, y, 0, 430, 7, 9)  # notch
     z += 3.5 * _ridge(place, (14, 437 + lower), (84, 420 + lower), 5)
     z -= 2.5 * _ridge(place, (22, 424 + lower), (70, 408 + lower), 7)
@@ -81,17 +85,17 @@ def _neck(who: Identity, light: Light, place: _Place) -> tuple[Field, Field]:
         z += 3.0 * bump(x, y, 0, 388, 5.0, 8)
         z -= 1.0 * bump(x, y, 0, 402, 8, 4)
     z = z.astype(np.float32)
-    cast = blur(shift(place.head, 13, 30), 7)
-    under_chin = np.maximum(np.maximum(cast, blur(shift(place.head, 4, 12), 6)), smoothstep(372, 352, place.y))
+    cast = blur(_head(who, place.x, place.y, 11, 27), 6)
+    under_chin = np.maximum(cast, blur(_head(who, place.x, place.y, 2, 9), 5))
     shadow = cast_shadow(z, 24) * (1 - 0.90 * under_chin)
     openness = occlusion(z) * (1 - 0.55 * blur(place.head, 12))
     grain = noise(np.random.default_rng(5), x.shape, 2.2)
     flush = bump(x, y, 0, 410, 60, 34)
     albedo = linear(who.skin.tone) * (1 + 0.12 * np.array([0.1, -1.0, -0.8]) * flush[..., None])
-    albedo = albedo * (1 + 0.025 * grain[..., None] * np.array([0.5, 1.1, 1.1]))
+    albedo = 0.90 * albedo * (1 + 0.025 * grain[..., None] * np.array([0.5, 1.1, 1.1]))
     if masculine:  # shaved, not bare
-        stubble = smoothstep(404, 366, y) * (0.8 + 0.2 * grain)
-        albedo = albedo * (1 - 0.20 * stubble[..., None] * np.array([1.1, 1.0, 0.85]))
+        stubble = smoothstep(412, 366, y) * (0.8 + 0.2 * grain)
+        albedo = albedo * (1 - 0.22 * stubble[..., None] * np.array([1.1, 1.0, 0.85]))
     lit = shade(Surface(normals(blur(z, 2.2)), albedo, openness, shadow, 0.35), light)
     lit = lit * (1 - under_chin[..., None] * np.array([0.40, 0.47, 0.48]))
     rounding = smoothstep(0.60, 1.03, side / place.neck) * smoothstep(424, 388, y)
@@ -120,8 +124,8 @@ def _garment(who: Identity, light: Light, place: _Place, rng: np.random.Generato
     wander = noise(rng, x.shape, 24)
     angle = np.arctan2(x, y - 352)
     hang = smoothstep(12, 90, below)
-    z = z + 2.4 * hang * np.sin(angle * 11 + 1.6 * wander) * smoothstep(30, 110, side)
-    z = z + 2.2 * noise(rng, x.shape, 16) * hang + 0.8 * noise(rng, x.shape, 7)
+    z = z + 2.0 * hang * np.sin(angle * 11 + 1.6 * wander) * smoothstep(30, 110, side)
+    z = z + 1.0 * noise(rng, x.shape, 16) * hang + 0.35 * noise(rng, x.shape, 7)
     z -= 2.6 * _ridge(place, (150, 452), (120, 515), 6) - 1.6 * _ridge(place, (162, 452), (134, 515), 6)  # armhole
     band = np.clip(beyond / _BAND, 0, 1)
     ribs = np.sin(np.arctan2((y - who.body.neckline[2]) * 1.5, x) * 92)
@@ -134,7 +138,7 @@ def _garment(who: Identity, light: Light, place: _Place, rng: np.random.Generato
     openness = occlusion(z, (2, 6, 16), (0.14, 0.05, 0.02)) * (1 - 0.5 * from_head)
     openness = openness * (smoothstep(-2, 12, beyond - _BAND) * 0.22 + 0.78)
     albedo = linear(who.palette.cloth) * (1 + 0.06 * rng.standard_normal(x.shape, np.float32)[..., None])
-    albedo = albedo * (1 + 0.08 * noise(rng, x.shape, 12)[..., None])
+    albedo = albedo * (1 + 0.03 * noise(rng, x.shape, 12)[..., None])
     normal = normals(blur(z, 0.45))
     lit = shade(Surface(normal, albedo, openness, cast_shadow(z, 20) * (1 - 0.6 * from_head), 0.03, 0.25), light)
     fuzz = (1 - np.clip(normal[..., 2], 0, 1)) ** 2  # wool is light where one looks along it

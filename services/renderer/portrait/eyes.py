@@ -198,6 +198,9 @@ class Eyes:
                 self._line(canvas, paths.fold, 2.4, _rgba(self._shade * 255, 0.32 * (squint - 0.04)), self._soft)
         for width, strength in ((3.6, 0.14), (2.3, 0.20), (1.1, 0.30)):  # a soft line without the price of a blur
             self._line(canvas, paths.crease, width, _rgba(self._shade * 170, strength * (1 - 0.62 * blink)))
+        if blink > 0.3:  # a closing lid shades what is below it
+            self._line(canvas, paths.rim, 4.0, _rgba(self._shade * 200, 0.30 * (blink - 0.3)), self._soft)
+            self._line(canvas, paths.rim, 1.5, _rgba(self._lash, 0.5 * (blink - 0.3)))
         for path in (paths.lashes, paths.tips):
             canvas.drawPath(path, skia.Paint(AntiAlias=True, Color=_rgba(self._lash, 0.88)))
         canvas.restore()
@@ -222,8 +225,8 @@ class Eyes:
         )
         canvas.drawRect(box, skia.Paint(Shader=shade))
         light_x, light_y = -0.6 * sign + gaze_x * 0.8, -0.6 + gaze_y * 0.8
-        window = skia.Rect.MakeXYWH(light_x - 6.4, light_y - 6.2, 5.2, 5.6)
-        canvas.drawRoundRect(window, 2.2, 2.2, skia.Paint(AntiAlias=True, Color=_rgba((255, 251, 244), 0.92)))
+        window = skia.Rect.MakeXYWH(light_x - 6.2, light_y - 6.4, 4.9, 5.2)
+        canvas.drawRoundRect(window, 2.4, 2.4, skia.Paint(AntiAlias=True, Color=_rgba((255, 251, 244), 0.92)))
         canvas.drawCircle(
             light_x + 4.4, light_y + 4.6, 1.4, skia.Paint(AntiAlias=True, Color=_rgba((255, 236, 214), 0.42))
         )

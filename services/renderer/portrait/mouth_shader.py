@@ -59,7 +59,7 @@ INSIDE = (
     + """  float cI=ramp(1.,1.1,y-iu)*ramp(1.,1.1,il-y)*inx*ramp(10.8,-.36,C.w);
   float3 ic=float3(.030,.006,.006)*(1.2-.5*ramp(.08333,-0.,il-y));
   float tx=clamp(p.x*.0323,-1.,1.), t2=tx*tx, th=tx*(1.+t2*(.1667+t2*(.075+.33*t2*t2)));
-  float dim=(1.-.20*u)*mix(.30,1.,ramp(-1.818,1.818,s));
+  float dim=(1.-.20*u)*mix(.22,1.,ramp(-1.667,1.55,s));
   // tongue
   float hw=mix(.80,.64,C.y)*w, tq=min(ax/hw,1.2);
   float tt=C.x+(3.+5.*C.w)*tq*tq*mix(1.,tq,.6), ct=ramp(.625,.5,y-tt)*step(.04,C.w)*ramp(-5.,5.75,tq);
@@ -70,12 +70,13 @@ INSIDE = (
   ic=mix(ic,tc,ct*(1.-C.y));
   // lower teeth
   float cl=abs(2.*fract(th*5.+.5)-1.), c2=cl*cl, c6=c2*c2*c2, el=B.w+3.0*u*u+.5*c6;
-  float3 tl=float3(.40,.36,.31)*dim*(1.-.34*c6*c2*c2)*mix(.60,.9,ramp(.25,-0.,y-el));
+  float3 tl=float3(.36,.325,.285)*dim*(1.-.22*c6*c2*c2)*mix(.60,.9,ramp(.25,-0.,y-el));
   ic=mix(ic,tl,ramp(1.,.5,y-el)*ramp(-5.556,5.,s));
   // upper teeth
   float cu=abs(2.*fract(th*3.333)-1.), u2=cu*cu, u4=u2*u2, at=abs(th);
-  float eu=B.z-1.8*u*u-.9*u4*cu-.6*ramp(7.692,-1.923,at)+.3*ramp(10.,-5.,at);
-  float3 tu=float3(.60,.545,.47)*dim*(1.-.38*u4*u4*cu)*mix(.34,1.,ramp(.2222,.1111,y-iu))*mix(1.,.80,ramp(-.4,1.,eu-y));
+  float eu=B.z-2.3*u*u-.55*u4*cu-.6*ramp(7.692,-1.923,at)+.3*ramp(10.,-5.,at);
+  float3 tu=float3(.54,.495,.435)*dim*(1.-.24*u4*u4*cu)*mix(.34,1.,ramp(.2222,.1111,y-iu));
+  tu*=mix(1.,.80,ramp(-.4,1.,eu-y));
   float g1=(p.x+5.)*.333, g2=(y-eu+3.2)*.667;
   tu+=.10*exp(-g1*g1-g2*g2);
   ic=mix(ic*(1.-.45*exp(-max(y-eu,0.)*.35)),tu,ramp(1.,.5,eu-y)*ramp(-6.25,6.25,s));

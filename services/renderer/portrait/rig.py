@@ -66,7 +66,7 @@ class BentLayer:
         """The layer as it lies in its box; the array is reused."""
         x, y = self._seen(pose, stance)
         x0, y0 = self.box[:2]
-        coarse = np.dstack(((x - x0) * self._density - 0.5, (y - y0) * self._density - 0.5))
+        coarse = np.dstack(((x - x0) * self._density - 0.5, (y - y0) * self._density - 0.5)).astype(np.float32)
         coarse = np.asarray(cv2.copyMakeBorder(coarse, 1, 1, 0, 0, cv2.BORDER_REPLICATE))
         rows = self._height // CELL
         for first in range(0, rows, _BAND):

@@ -33,7 +33,7 @@ def short_hair() -> list[Strands]:
     return [
         _grow(rng, 3600, 900, (0.0, 0.29), (0.0, 1.0), _sides, spread=0.01, brightness=0.85, width=(1, 2)),
         _grow(rng, 3600, 900, (0.73, 1.0), (0.0, 1.0), _sides, spread=0.01, brightness=0.85, width=(1, 2)),
-        _grow(rng, 3200, 160, (0.22, 0.80), (0.16, 1.0), _top, spread=0.03, brightness=0.7, width=(2, 3)),
+        _grow(rng, 3200, 160, (0.22, 0.80), (0.10, 1.0), _top, spread=0.03, brightness=0.7, width=(2, 3)),
         _grow(rng, 10500, 120, (0.20, 0.81), (0.0, 1.0), _top, spread=0.026, width=(1, 2)),
         _grow(rng, 1500, 1500, (0.20, 0.81), (-0.05, 0.13), _baby, spread=0.004, width=(1, 1), ordered=False),
         _grow(rng, 900, 900, (0.02, 0.22), (-0.06, 0.08), _temple, spread=0.004, width=(1, 1), ordered=False),
@@ -61,10 +61,10 @@ def _top(along: Field, up: Field, rng: np.random.Generator) -> Ways:
     k = np.where(left, (_PART - along) / _PART, (along - _PART) / (1 - _PART))
     sign = np.where(left, -1.0, 1.0)
     side = smoothstep(0.42, 0.80, k)
-    lean = np.where(left, 0.30 + 0.35 * k, 0.45 + 0.4 * k)
+    lean = np.where(left, 0.30 + 0.35 * k, 0.30 + 0.35 * k)
     first = np.column_stack([sign * lean, -0.95 * (1 - side) + 0.10 * side, 0.55 - 0.5 * up])
     last = np.column_stack([sign * (0.95 - 0.55 * side), -0.10 * (1 - side) + 0.75 * side, -0.75 + 0 * up])
-    length = (58 - 34 * side) * (1 - 0.30 * up) * np.where(left, 1.0, 0.85)
+    length = (58 - 34 * side) * (1 - 0.30 * up) * np.where(left, 1.0, 0.62)
     return first, last, length
 
 
@@ -117,7 +117,7 @@ def _grow(
     root_up = np.clip(lock_up[lock] + rng.normal(0, 0.03, count), *up)
     if ordered:  # sparse at the hairline and down the sideburns
         low = _scalp(root_along, root_up)[:, 1]
-        share = (0.10 + 0.90 * smoothstep(0.0, 0.14, root_up)) * (0.08 + 0.92 * smoothstep(212, 186, low))
+        share = (0.10 + 0.90 * smoothstep(0.0, 0.11, root_up)) * (0.03 + 0.97 * smoothstep(211, 176, low))
         kept = rng.random(count) < share
         lock, across, root_along, root_up = lock[kept], across[kept], root_along[kept], root_up[kept]
         count = len(lock)

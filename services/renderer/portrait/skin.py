@@ -59,7 +59,7 @@ def _colour(who: Identity, head: Sculpture, smile: float, rng: np.random.Generat
     hollow = 0.34 * bump(side, y, eye.x - 11, eye.y + 15, 15, 5.0)
     albedo *= 1 + (lids + hollow)[..., None] * np.array([-0.16, -0.30, -0.22])
     # mottling: broad, fine, and a little yellow against red
-    albedo *= 1 + 0.026 * noise(rng, shape, 6)[..., None] * np.array([0.5, 1.2, 1.1])
+    albedo *= 1 + 0.020 * noise(rng, shape, 6)[..., None] * np.array([0.5, 1.2, 1.1])
     albedo *= 1 + 0.022 * noise(rng, shape, 1.6)[..., None] * np.array([0.5, 1.1, 1.2])
     albedo *= 1 + 0.014 * noise(rng, shape, 14)[..., None] * np.array([-0.6, 0.6, 1.4])
     for _ in range(skin.freckles):
@@ -105,13 +105,15 @@ def _painted_depth(who: Identity, head: Sculpture, lit: Field, albedo: Field, sm
     chin = who.face.outline[0][-1]
     card = smoothstep(0.25, 0.9, smooth[..., 1]) * smoothstep(chin - 40, chin - 12, y)
     lit += albedo * card[..., None] * np.array([0.10, 0.092, 0.088])
+    below_nose = smoothstep(0.2, 0.85, smooth[..., 1]) * bump(x, y, 0, who.nose.wing.y + 5, 18, 8)
+    lit += albedo * below_nose[..., None] * np.array([0.13, 0.115, 0.105])
     hx, hy, sx, sy, dark = who.nose.hole
     hole = dark * np.exp(-(((side - hx) / sx) ** 2) - ((y - hy - 0.06 * (side - hx)) / sy) ** 2)
     lit *= 1 - hole[..., None] * np.array([0.85, 1.0, 1.0])
     wx, wy = who.nose.wing.x, who.nose.wing.y
     strength = 1.0 if who.body.masculine else 0.55
     crease = groove(side, y, [(wx + 2, wy - 9), (wx + 6.3, wy - 4), (wx + 6.2, wy + 3), (wx + 1, wy + 7.5)], 1.5)
-    planes = 0.24 * crease + 0.15 * bump(x, y, 0, wy + 9.5, 13, 3) + 0.06 * bump(side, y, 11.5, wy - 26, 3.6, 18)
+    planes = 0.24 * crease + 0.10 * bump(x, y, 0, wy + 9.5, 13, 3) + 0.06 * bump(side, y, 11.5, wy - 26, 3.6, 18)
     # the eye lies in its socket: soft dark at the inner corner and under the brow
     eye = who.eye
     planes += 0.16 * bump(side, y, eye.x - 22 * eye.scale, eye.y + 1, 6, 7) + 0.10 * bump(

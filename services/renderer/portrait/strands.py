@@ -147,7 +147,7 @@ def _lit(strands: Strands, volume: Volume, who: Identity, light: Light, seed: in
     coloured = np.clip(1 - (tilt + 0.13) ** 2, 0, 1) ** 20
     visible = np.clip(facing * 1.4 + 0.35, 0, 1) * inner * reached
     key = np.array(light.key)
-    from_fill = (np.clip((normal @ FILL) * 0.6 + 0.4, 0, 1) ** 1.5)[..., None] * np.array(light.fill) * 2.2
+    from_fill = (np.clip((normal @ FILL) * 0.6 + 0.4, 0, 1) ** 1.5)[..., None] * np.array(light.fill) * 3.0
     around = (np.array(light.ambient) * 1.6 + from_fill) * (inner * openness)[..., None]
     out = albedo * (diffuse[..., None] * key * 1.25 + around * 1.35)
     out += (visible * white)[..., None] * key * 0.10 * hair.gloss * np.array([1.0, 0.88, 0.72])
