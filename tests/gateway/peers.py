@@ -27,7 +27,7 @@ def build(folder: Path) -> Path:
     """The gateway, compiled from what is in the repository now."""
     binary = folder / "sfu-gateway"
     env = os.environ | {"GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
-    command = [ROOT / "tools/go", "build", "-o", binary, "."]
+    command = [str(ROOT / "tools/go"), "build", "-o", str(binary), "."]
     subprocess.run(command, cwd=ROOT / "services/sfu-gateway", env=env, check=True)
     return binary
 

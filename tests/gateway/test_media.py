@@ -1,23 +1,8 @@
 """The gateway's binary carries media between aiortc peers."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
-
-from tests.gateway.peers import Gateway, Peer, Pictures, Tone, bearer, build, environment, until
-
-
-@pytest.fixture(scope="module")
-def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("gateway"))
-
-
-@pytest.fixture
-async def gateway(binary: Path) -> AsyncIterator[Gateway]:
-    async with Gateway.running(binary, environment()) as running:
-        yield running
+from tests.gateway.peers import Gateway, Peer, Pictures, Tone, bearer, until
 
 
 async def renderer(gateway: Gateway, session: str, level: int) -> Peer:
@@ -32,9 +17,9 @@ async def test_a_viewer_sees_and_hears_the_renderer(gateway: Gateway) -> None:
     viewer = await Peer(gateway).receive("audio", "video").join("/whep", "s1", "viewer")
     await until(lambda: viewer.level() > 180 and viewer.loudness() > 0.1)
     assert await gateway.sessions() == {"s1": {"session": "s1", "viewers": 1, "publishing": True}}
-    for peer, role in ((viewer, "viewer"), (face, "renderer")):
-        assert (await gateway.http.delete(peer.location, headers=bearer("s1", role))).status_code == 200
-        assert (await gateway.http.delete(peer.location, headers=bearer("s1", role))).status_code == 404
+    for peer, token in ((viewer, bearer("s1", "viewer")), (face, bearer("s1", "renderer"))):
+        assert (await gateway.http.delete(peer.location, headers=token)).status_code == 200
+        assert (await gateway.http.delete(peer.location, headers=token)).status_code == 404
         await peer.close()
 
 
@@ -46,11 +31,10 @@ async def test_a_talker_is_heard_by_asr_and_sees_the_avatar(gateway: Gateway) ->
     talker.send(Tone(), direction="sendrecv")
     await talker.receive("video").join("/session", "s1", "talker")
     await until(lambda: talker.loudness() > 0.1 and 70 < talker.level() < 110 and asr.loudness() > 0.1)
-    heard = asr.frames["audio"]
-    await gateway.http.delete(talker.location, headers=bearer("s1", "talker"))
-    await talker.close()
-    await face.close()
-    assert heard > 0
+    response = await gateway.http.delete(talker.location, headers=bearer("s1", "talker"))
+    assert response.status_code == 204
+    for peer in (talker, asr, face):
+        await peer.close()
 
 
 async def test_a_microphone_granted_later_needs_no_new_offer(gateway: Gateway) -> None:
