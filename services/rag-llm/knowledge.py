@@ -66,12 +66,6 @@ class Knowledge:
         """Bring the index up to date with the folder. One at a time; a second call waits and finds little to do."""
         loop = asyncio.get_running_loop()
         async with self._ingesting:
-            if not self._corpus.folder.is_dir():
-                logger().warning(
-                    "there is no corpus folder: put Markdown, text, HTML or PDF files there, "
-                    "then call POST /v1/ingest or run make ingest",
-                    corpus_dir=str(self._corpus.folder),
-                )
             try:
                 index, outcome = await loop.run_in_executor(
                     self._reader, ingest, self._corpus, self._store, self._embedder, self._note
@@ -82,6 +76,12 @@ class Knowledge:
             self._index, self._generation = index, self._store.generation()
         for source, reason in outcome.skipped.items():
             logger().warning("a document was skipped", source=source, reason=reason)
+        if not outcome.documents:
+            logger().warning(
+                "there are no documents: put Markdown, text, HTML or PDF files into the corpus folder, "
+                "then run make ingest or call POST /v1/ingest",
+                corpus_dir=str(self._corpus.folder),
+            )
         logger().info("the corpus is read", documents=outcome.documents, passages=outcome.passages, s=outcome.seconds)
         return outcome
 

@@ -43,7 +43,7 @@ _GIVES = {form: re.compile(gives, re.IGNORECASE) for form, (_, gives) in _FORMS.
 _NAMED = re.compile(r"\b(?:[^\W\d]+-?\d\w*|\d+[^\W\d]\w*|(?:19|20)\d\d)\b")
 CONTEXT_SHARE = 0.4
 """What a word of the question before counts in a follow-up."""
-HEADING_SHARE = 0.8
+HEADING_SHARE = 0.6
 """What a question's word counts when it stands in a heading and not in the sentence."""
 
 NO_TERMS_COVERAGE = 0.5

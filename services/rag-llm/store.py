@@ -29,10 +29,10 @@ class Store:
         self.folder = folder
 
     def generation(self) -> str | None:
-        """The name of the generation in force; None: there is none."""
+        """The name of the generation in force; None: there is none, or none that can be read: saving says why."""
         try:
             return (self.folder / "current").read_text("utf-8").strip() or None
-        except FileNotFoundError:
+        except OSError:
             return None
 
     def load(self, signature: str) -> Index | None:
@@ -58,13 +58,16 @@ class Store:
             return None
 
     def save(self, index: Index) -> None:
-        """Write a generation, put it in force and remove the others."""
+        """Write a generation, put it in force and remove the others. Raises `OSError`."""
         name = uuid.uuid4().hex[:12]
         folder = self.folder / name
         folder.mkdir(parents=True)
         with (folder / "documents.jsonl").open("w", encoding="utf-8") as lines:
             lines.writelines(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in index.entries.values())
-        faiss.write_index(index.flat, str(folder / "sentences.faiss"))
+        try:
+            faiss.write_index(index.flat, str(folder / "sentences.faiss"))
+        except RuntimeError as error:  # faiss's own, for a full disk as well
+            raise OSError(f"the vectors were not written: {error}") from error
         manifest = {"format": FORMAT, "signature": index.signature, "sentences": len(index.vectors)}
         (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
         pointer = self.folder / f"current.{name}"

@@ -5,12 +5,13 @@ import unicodedata
 
 _WORD = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*")
 STOPWORDS = frozenset(
-    """a about all also am an and any are aren't as at be been being but by can can't could did didn't do does doesn't
-    doing don't for from get gets give got had has have having he her here hers him his how i i'd i'll i'm i've if in
-    into is isn't it it's its itself just kind know let let's like many may me might mine more most much must my no
-    not of off on one or our ours out over please quite really shall she should so some sort still such tell than
-    that that's the their them then there these they this those to too up us very want was we were what what's when
-    where which while who who's whom whose why will with would you your yours explain say says happen happens mean
+    """a about all also am an and any anything are aren't as at be been being but by can can't could did didn't do does
+    doesn't doing don't for from get gets give got had has have having he her here hers him his how i i'd i'll i'm i've
+    if in into is isn't it it's its itself just kind know let let's like many may me might mine more most much must my
+    no not of off on one or our ours out over please quite really shall she should so some something sort still such
+    tell than that that's the their them then there these they this those to too up us very want was we were what
+    what's when where which while who who's whom whose why will with would you your yours explain say says happen
+    happens mean
     """.split()  # noqa: SIM905  # a list of words reads better as words
 )
 

@@ -57,13 +57,10 @@ def reference(text: str) -> Array:
     x = norm(x + w[f"{e}.token_type_embeddings.weight"][0], f"{e}.LayerNorm")
     for layer in range(6):
         name = f"encoder.layer.{layer}"
-        q, k, v = (dense(x, f"{name}.attention.self.{part}") for part in ("query", "key", "value"))
-        seen = np.empty_like(q)
-        for head in range(12):
-            part = slice(32 * head, 32 * head + 32)
-            scores = q[:, part] @ k[:, part].T / np.sqrt(32)
-            shares = np.exp(scores - scores.max(-1, keepdims=True))
-            seen[:, part] = shares / shares.sum(-1, keepdims=True) @ v[:, part]
+        q, k, v = (dense(x, f"{name}.attention.self.{part}").reshape(-1, 12, 32) for part in ("query", "key", "value"))
+        scores = np.einsum("ihd,jhd->hij", q, k) / np.sqrt(32)
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        seen = np.einsum("hij,jhd->ihd", shares / shares.sum(-1, keepdims=True), v).reshape(-1, 384)
         x = norm(dense(seen, f"{name}.attention.output.dense") + x, f"{name}.attention.output.LayerNorm")
         wide = dense(x, f"{name}.intermediate.dense")
         x = norm(
