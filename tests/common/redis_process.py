@@ -1,11 +1,11 @@
 """A Redis server of the tests' own, that can be killed and started again."""
 
-import asyncio
 import socket
 import subprocess
 import tempfile
+import time
 
-import redis.asyncio as redis
+import redis
 
 from services.stack.processes import redis_server
 
@@ -25,22 +25,23 @@ class RedisProcess:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    async def start(self) -> None:
+    def start(self) -> None:
+        """Returns once it answers."""
         self._process = subprocess.Popen(
             [redis_server(), "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"],
             cwd=tempfile.gettempdir(),
             stdout=subprocess.DEVNULL,
         )
-        client = redis.from_url(self.url)
-        async with asyncio.timeout(DEADLINE_S):
-            while True:
+        deadline = time.monotonic() + DEADLINE_S
+        with redis.Redis(port=self.port) as client:
+            while time.monotonic() < deadline:
                 try:
-                    await client.ping()
-                except redis.RedisError:
-                    await asyncio.sleep(0.01)
+                    client.ping()
+                except redis.ConnectionError:
+                    time.sleep(0.01)
                 else:
-                    break
-        await client.aclose()
+                    return
+        raise TimeoutError("redis-server did not start")
 
     def kill(self) -> None:
         if self._process:

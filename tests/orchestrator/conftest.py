@@ -116,7 +116,7 @@ class Page:
 @pytest.fixture(scope="session")
 def redis_process() -> Iterator[RedisProcess]:
     process = RedisProcess()
-    asyncio.run(process.start())
+    process.start()
     yield process
     process.kill()
 
@@ -136,9 +136,9 @@ async def stack(redis_process: RedisProcess) -> AsyncIterator[Stack]:
 
 
 @pytest.fixture
-async def own_redis() -> AsyncIterator[RedisProcess]:
+def own_redis() -> Iterator[RedisProcess]:
     """One that the test may kill."""
     process = RedisProcess()
-    await process.start()
+    process.start()
     yield process
     process.kill()

@@ -1,9 +1,9 @@
-"""The services behind the orchestrator, small and honest: real HTTP servers that speak the contract, with their timing in
-the test's hands."""
+"""The services behind the orchestrator, small and honest: HTTP servers that speak the contract, timed by the test."""
 
 import asyncio
 import base64
 import contextlib
+import inspect
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -33,9 +33,10 @@ def free_port() -> int:
 
 
 async def until(true: Callable[[], object]) -> None:
-    """Wait until it holds."""
+    """Wait until it holds; it may have to be awaited."""
     async with asyncio.timeout(DEADLINE_S):
-        while not true():  # noqa: ASYNC110  # whatever a test looks at has no event of its own
+        # What a test looks at has no event of its own to wait for.
+        while not (await seen if inspect.isawaitable(seen := true()) else seen):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
@@ -206,24 +207,19 @@ class Face:
         """Play up to here, and tell of it as the contract says."""
         until_ms = min(until_ms, self.end_ms)
         playback = partial(Playback, session=self.session, turn=self.turn)
+        caption = partial(Caption, session=self.session, turn=self.turn)
+        numbers = partial(Metrics, session=self.session, turn=self.turn)
         if self.heard_ms == 0 and until_ms > 0:
             self.feed.put_nowait(playback(t=0, phase="started"))
         for word in self.words:
             if self.heard_ms <= word.t0 < until_ms:
-                self.feed.put_nowait(
-                    Caption(session=self.session, turn=self.turn, word=word.text, t0=word.t0, t1=word.t1)
-                )
+                self.feed.put_nowait(caption(word=word.text, t0=word.t0, t1=word.t1))
         if until_ms > self.heard_ms:
             self.feed.put_nowait(playback(t=until_ms))
         self.heard_ms = until_ms
         if self.ended and self.heard_ms == self.end_ms:
             self.feed.put_nowait(playback(t=self.heard_ms, phase="finished"))
-            self.feed.put_nowait(self._numbers())
-
-    def _numbers(self) -> Metrics:
-        return Metrics(
-            session=self.session, turn=self.turn, render_ttff=20, final_fps=15, av_skew_ms=3, underruns_total=0
-        )
+            self.feed.put_nowait(numbers(render_ttff=20, final_fps=15, av_skew_ms=3, underruns_total=0))
 
 
 class FakeRenderer(Fake):

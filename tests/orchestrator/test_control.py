@@ -1,6 +1,7 @@
 """The control socket: who may open it, what it takes, what it gives."""
 
 import asyncio
+import contextlib
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from services.common import tokens
-from services.common.messages import EVENTS, AnswerDelta
+from services.common.messages import AnswerDelta
 from tests.orchestrator.conftest import SECRET, Stack
 from tests.orchestrator.fakes import until
 
@@ -106,13 +107,13 @@ async def test_a_page_that_does_not_read_is_let_go_and_holds_up_nobody(stack: St
     async with connect(address, max_queue=1, compression=None) as lazy, stack.page(opened) as page:
         await page.state("listening")
         flood = AnswerDelta(session=opened["session"], turn=1, text="x" * 16_000)
-        for _ in range(1000):
+        for _ in range(1000):  # more than the sockets between them hold
             session.audience.tell(flood)
             assert await page.until(lambda e: e.type == "answer_delta")
-        with pytest.raises(ConnectionClosed):
+        with contextlib.suppress(ConnectionClosed):
             async with asyncio.timeout(10):
-                while True:
-                    EVENTS.validate_json(await lazy.recv())
+                async for _ in lazy:
+                    pass
         assert lazy.close_code in (1013, 1006)  # the frame itself may not get through to somebody who reads nothing
         await page.say("start_reply", text="Still there?")
         await page.state("listening", 1)

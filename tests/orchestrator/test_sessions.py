@@ -150,9 +150,10 @@ async def some(pubsub: PubSub, count: int) -> list[str]:
 
 
 async def until_key(client: redis.Redis, session: str, *, present: bool) -> None:
-    async with asyncio.timeout(5):
-        while bool(await client.exists(f"flashback:session:{session}")) != present:
-            await asyncio.sleep(0.01)
+    async def seen() -> bool:
+        return bool(await client.exists(f"flashback:session:{session}")) == present
+
+    await until(seen)
 
 
 async def test_only_its_owner_ends_a_session(stack: Stack) -> None:
@@ -193,9 +194,11 @@ async def test_sessions_can_be_looked_at(stack: Stack) -> None:
     assert (seen["session"], seen["state"], seen["turn"]) == (opened["session"], "listening", 1)
     assert seen["latency"]["e2e_latency"] > 0
     stack.gateway.viewers[opened["session"]] = 3
-    async with asyncio.timeout(5):
-        while (await stack.http.get(f"/session/{opened['session']}")).json()["viewers"] != 3:
-            await asyncio.sleep(0.05)
+
+    async def three_watch() -> bool:
+        return bool((await stack.http.get(f"/session/{opened['session']}")).json()["viewers"] == 3)
+
+    await until(three_watch)
     assert [s["session"] for s in (await stack.http.get("/sessions")).json()["sessions"]] == [opened["session"]]
 
 
@@ -218,9 +221,13 @@ async def test_the_registry_knows_every_session(stack: Stack) -> None:
         await page.state("listening", 1)
     key = f"flashback:session:{opened['session']}"
     async with redis.from_url(stack.redis.url, decode_responses=True) as client:
-        async with asyncio.timeout(5):
-            while (entry := await client.hgetall(key)).get("turn") != "1" or entry["state"] != "listening":
-                await asyncio.sleep(0.01)
+
+        async def first_turn_is_over() -> bool:
+            entry = await client.hgetall(key)
+            return bool(entry.get("turn") == "1" and entry["state"] == "listening")
+
+        await until(first_turn_is_over)
+        entry = await client.hgetall(key)
         assert entry["renderer"] == stack.renderer.server.url
         assert entry["gateway"] == stack.gateway.server.url
         assert 0 < await client.ttl(key) <= 60

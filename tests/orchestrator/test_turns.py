@@ -65,7 +65,7 @@ async def test_speech_reaches_the_renderer_without_a_gap_and_ends_once(stack: St
 
 
 async def test_the_first_clause_is_spoken_while_the_rest_is_still_written(stack: Stack) -> None:
-    """Speech starts at the first clause's end, and ends properly even if its last words went out before that was known."""
+    """Speech starts at the first clause's end, and ends properly even where its last words went out before."""
     rest = asyncio.Event()
 
     async def slowly(_: Question) -> AsyncGenerator[AnswerEvent]:

@@ -1,0 +1,84 @@
+"""Every message that crosses a process."""
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+from services.common import answering, messages
+
+EXAMPLES: list[BaseModel] = [
+    messages.State(session="s1", turn=1, state="thinking"),
+    messages.Transcript(session="s1", turn=1, text="What is it?", final=True),
+    messages.AnswerDelta(session="s1", turn=1, text="It is"),
+    messages.Citation(session="s1", turn=1, source="a.md", title="A", quote="It is.", t=120),
+    messages.Caption(session="s1", turn=1, word="It", t0=0, t1=90),
+    messages.Playback(session="s1", turn=1, t=100, phase="finished"),
+    messages.Interrupted(session="s1", turn=1, heard_text="It"),
+    messages.Metrics(session="s1", turn=1, llm_ttft=12.5, underruns_total=0),
+    messages.Error(session="s1", turn=1, title="No voice", detail="The tts service is away."),
+    messages.Cancel(session="s1", turn=1),
+    messages.SetStyle(session="s1", style="night"),
+    messages.Close(session="s1"),
+]
+
+ANSWERS: list[BaseModel] = [
+    answering.Retrieval(
+        passages=[answering.Passage(id="p", source="a.md", title="A", score=0.5, quote="It is.")], ms=3.5
+    ),
+    answering.Delta(text="It is", citations=["p"]),
+    answering.Done(usage={"tokens": 3}),
+    answering.Failed(title="Model", detail="It ran out of memory."),
+]
+
+
+def descendants(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for child in base.__subclasses__():
+        yield child
+        yield from descendants(child)
+
+
+def test_every_message_has_an_example() -> None:
+    """No message class is missing from the tests below, and no two share a type."""
+    classes = list(descendants(messages.Message))
+    assert {type(example) for example in EXAMPLES} == set(classes)
+    assert len({cls.model_fields["type"].default for cls in classes}) == len(classes)
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda m: type(m).__name__)
+def test_every_message_survives_the_way_through_json(message: BaseModel) -> None:
+    """It comes out of exactly one union as the same class with the same fields."""
+    adapters: list[TypeAdapter[messages.Event] | TypeAdapter[messages.Control]] = [messages.EVENTS, messages.CONTROLS]
+    unions = [a for a in adapters if message.model_dump()["type"] in str(a.json_schema()["discriminator"]["mapping"])]
+    assert len(unions) == 1
+    for text in (message.model_dump_json(), message.model_dump_json(exclude_none=True)):
+        parsed = unions[0].validate_json(text)
+        assert type(parsed) is type(message)
+        assert parsed == message
+
+
+@pytest.mark.parametrize("event", ANSWERS, ids=lambda m: type(m).__name__)
+def test_every_answer_event_survives_the_way_through_json(event: BaseModel) -> None:
+    """The events of an answer are told apart by their type."""
+    parsed = answering.ANSWER_EVENTS.validate_json(event.model_dump_json())
+    assert type(parsed) is type(event)
+    assert parsed == event
+
+
+def test_messages_say_who_when_and_which_turn() -> None:
+    """Every message has an id of its own, a time, a session and a turn; unknown fields are ignored."""
+    one, two = (messages.Cancel(session="s1", turn=2) for _ in range(2))
+    assert one.event_id != two.event_id
+    assert one.at > 1_700_000_000_000
+    text = one.model_dump_json()[:-1] + ',"new":1}'
+    assert messages.CONTROLS.validate_json(text) == one
+    heartbeat = messages.Heartbeat(service="tts", instance="a:1")
+    assert messages.Heartbeat.model_validate_json(heartbeat.model_dump_json()) == heartbeat
+
+
+def test_channels_match_their_pattern() -> None:
+    """Control channels are found by the pattern that services subscribe; the registry's key is not a channel's name."""
+    prefix, suffix = messages.CONTROL_PATTERN.split("*")
+    assert messages.control_channel("s1") == f"{prefix}s1{suffix}"
+    names = {messages.control_channel("s1"), messages.events_channel("s1"), messages.registry_key("s1")}
+    assert len(names) == 3
