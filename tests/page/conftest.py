@@ -43,6 +43,14 @@ def strict_browser(playwright: Playwright) -> Iterator[Browser]:
     yield from _launch(playwright, [*QUIET, "--autoplay-policy=document-user-activation-required"])
 
 
+@pytest.fixture(scope="session")
+def denying_browser(playwright: Playwright) -> Iterator[Browser]:
+    """A browser whose person has said no to the microphone."""
+    yield from _launch(
+        playwright, [*QUIET, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny"]
+    )
+
+
 def _launch(playwright: Playwright, flags: list[str]) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=_chromium(), args=flags)
     yield browser
@@ -72,6 +80,11 @@ def open_page(browser: Browser, stand_in: StandIn) -> Iterator[Open]:
 @pytest.fixture
 def open_strict_page(strict_browser: Browser, stand_in: StandIn) -> Iterator[Open]:
     yield from opener(strict_browser, stand_in)
+
+
+@pytest.fixture
+def open_denied_page(denying_browser: Browser, stand_in: StandIn) -> Iterator[Open]:
+    yield from opener(denying_browser, stand_in)
 
 
 @pytest.fixture

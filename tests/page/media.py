@@ -65,7 +65,9 @@ class FaceTrack(_Paced):
         opening = round(15 * loudness)
         if opening > 1:
             cv2.ellipse(picture, (252, 306), (27, opening), 0, 0, 360, (38, 24, 46), -1, cv2.LINE_AA)
-            cv2.ellipse(picture, (252, 306 - opening // 2), (20, opening // 3), 0, 0, 360, (228, 232, 236), -1, cv2.LINE_AA)
+            cv2.ellipse(
+                picture, (252, 306 - opening // 2), (20, opening // 3), 0, 0, 360, (228, 232, 236), -1, cv2.LINE_AA
+            )
         sway = np.array([[1, 0, 2.5 * np.sin(seconds)], [0, 1, 1.5 * np.sin(seconds * 0.7)]], np.float32)
         return np.asarray(cv2.warpAffine(picture, sway, (512, 512), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
@@ -79,7 +81,7 @@ class VoiceTrack(_Paced):
     async def recv(self) -> av.AudioFrame:
         number = await self._turn()
         t = (number * SAMPLES + np.arange(SAMPLES)) / RATE
-        hum = sum(np.sin(2 * np.pi * 115 * k * t) / k for k in range(1, 9))
+        hum = np.sum([np.sin(2 * np.pi * 115 * k * t) / k for k in range(1, 9)], axis=0)
         pcm = (hum * self._loudness() * 5000).astype(np.int16)[None, :]
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = RATE, number * SAMPLES, Fraction(1, RATE)

@@ -39,15 +39,23 @@ from tests.page.media import FaceTrack, VoiceTrack
 
 PAGE = Path(__file__).parents[2] / "web-samples" / "minimal-webrtc-client"
 STYLES = ["studio", "dusk", "morning"]
-WORD_MS = 190
+WORD_MS = 130
 
 ANSWER = (
     "FlashbackAvatars gives your documents a face. You ask by voice or keyboard, and it answers aloud, in sync, "
     "with the sources it used. You can interrupt it like a person."
 )
 SOURCES = [
-    ("product/overview.md", "What it is", "A person asks by voice or keyboard and the face answers aloud from the user's own documents."),
-    ("product/interrupting.md", "Interrupting", "Speaking, Esc or the stop button silence the voice within a tenth of a second."),
+    (
+        "product/overview.md",
+        "What it is",
+        "A person asks by voice or keyboard and the face answers aloud from the user's own documents.",
+    ),
+    (
+        "product/interrupting.md",
+        "Interrupting",
+        "Speaking, Esc or the stop button silence the voice within a tenth of a second.",
+    ),
 ]
 LATENCY = {
     "rag_retrieval_latency": 9.0,
@@ -110,11 +118,14 @@ class StandIn:
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
+        self._news = threading.Condition()
         self.sessions: dict[str, Live] = {}
         self.away: Problem | None = None  # what every POST /session is answered with
         self.refuse_control = False
         self.answer = ANSWER
-        self._server = uvicorn.Server(uvicorn.Config(self._app(), port=0, log_level="error", loop="asyncio", ws_ping_interval=None))
+        self._server = uvicorn.Server(
+            uvicorn.Config(self._app(), port=0, log_level="error", loop="asyncio", ws_ping_interval=None)
+        )
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     # --- from the tests -----------------------------------------------------------------------------------------------
@@ -132,9 +143,15 @@ class StandIn:
         self._server.should_exit = True
         self._thread.join(10)
 
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        """What came of this kind: the verbs of the control channel, or the name of a POST."""
-        return [body for name, body in self.heard if name == kind]
+    def of(self, kind: str, at_least: int = 0) -> list[dict[str, Any]]:
+        """What came of this kind: the control channel's verbs, or the name of a POST. Waits until there are so many."""
+
+        def came() -> list[dict[str, Any]]:
+            return [body for name, body in self.heard if name == kind]
+
+        with self._news:
+            assert self._news.wait_for(lambda: len(came()) >= at_least, 20), f"{len(came())} of {kind}"
+        return came()
 
     def only(self) -> Live:
         (live,) = self.sessions.values()
@@ -166,6 +183,11 @@ class StandIn:
 
         self._run(forget)
 
+    def _hear(self, kind: str, body: dict[str, Any]) -> None:
+        with self._news:
+            self.heard.append((kind, body))
+            self._news.notify_all()
+
     def _run(self, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         future: Future[Result] = asyncio.run_coroutine_threadsafe(work(), self._loop)
         return future.result(10)
@@ -184,7 +206,7 @@ class StandIn:
 
         @app.post("/session", status_code=201)
         async def session(offer: Offer, authorization: Annotated[str | None, Header()] = None) -> dict[str, Any]:
-            self.heard.append(("session", offer.model_dump() | {"authorization": authorization}))
+            self._hear("session", offer.model_dump() | {"authorization": authorization})
             if self.away:
                 raise self.away
             return await self._join(offer)
@@ -196,13 +218,20 @@ class StandIn:
 
         @app.post("/answer")
         async def answer(ask: Ask) -> dict[str, Any]:
-            self.heard.append(("answer", ask.model_dump()))
+            self._hear("answer", ask.model_dump())
             citations = [{"source": s, "title": t, "quote": q, "t": 0} for s, t, q in SOURCES]
-            return {"session": ask.session, "turn": 1, "text": ANSWER, "citations": citations, "spoken": False, "latency": {}}
+            return {
+                "session": ask.session,
+                "turn": 1,
+                "text": ANSWER,
+                "citations": citations,
+                "spoken": False,
+                "latency": {},
+            }
 
         @app.post("/style")
         async def style(style: Style) -> dict[str, Any]:
-            self.heard.append(("style", style.model_dump()))
+            self._hear("style", style.model_dump())
             if style.style not in STYLES:
                 raise Problem(422, f"style: there is no {style.style}; there are {', '.join(STYLES)}")
             return {"session": style.session, "style": style.style}
@@ -226,7 +255,7 @@ class StandIn:
             try:
                 while True:
                     message = await socket.receive_json()
-                    self.heard.append((message["type"], message))
+                    self._hear(message["type"], message)
                     await self._obey(live, message)
             except WebSocketDisconnect:
                 live.sockets.remove(socket)
@@ -252,9 +281,13 @@ class StandIn:
 
         await peer.setRemoteDescription(RTCSessionDescription(offer.sdp, offer.type))
         tracks = {"video": FaceTrack(live.loudness), "audio": VoiceTrack(live.loudness)}
-        wants = {m.rtp.muxId: m.direction for m in SessionDescription.parse(offer.sdp).media}
+        receives = {
+            section.rtp.muxId
+            for section in SessionDescription.parse(offer.sdp).media
+            if section.direction in ("recvonly", "sendrecv")
+        }
         for transceiver in peer.getTransceivers():
-            if wants[transceiver.mid] in ("recvonly", "sendrecv") and transceiver.kind in tracks:
+            if transceiver.mid in receives and transceiver.kind in tracks:
                 transceiver.sender.replaceTrack(tracks.pop(transceiver.kind))
                 transceiver.direction = "sendonly"
         await peer.setLocalDescription(await peer.createAnswer())
@@ -287,7 +320,7 @@ class StandIn:
     # --- what a turn looks like ---------------------------------------------------------------------------------------
 
     async def _speak(self, live: Live, turn: int) -> None:
-        of = {"session": live.id, "turn": turn}
+        of: dict[str, Any] = {"session": live.id, "turn": turn}
         await self._become(live, "thinking")
         words = self.answer.split()
         for start in range(0, len(words), 6):

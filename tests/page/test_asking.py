@@ -1,5 +1,7 @@
 """Asking, hearing, interrupting: the page's main path."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -144,7 +146,7 @@ def test_the_waterfall_shows_the_turn(page: Page, stand_in: StandIn) -> None:
     """The panel unfolds by keyboard and shows every step with its time, and what arrives live."""
     stand_in.answer = SHORT
     ask(page)
-    expect(page.locator("#glance")).to_contain_text("203 ms to voice")
+    expect(page.locator("#glance")).to_contain_text("203 ms")
     page.locator("#behind summary").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".step")).to_have_count(7)
@@ -158,7 +160,7 @@ def test_the_waterfall_shows_the_turn(page: Page, stand_in: StandIn) -> None:
 def test_what_is_spoken_otherwise_than_written_is_still_followed(page: Page, stand_in: StandIn) -> None:
     """Numbers and abbreviations sound unlike they are written; the heard part catches up at the next equal word."""
     live = stand_in.only()
-    of = {"session": live.id, "turn": 1}
+    of: dict[str, Any] = {"session": live.id, "turn": 1}
     stand_in.emit(AnswerDelta(**of, text="It draws 15 frames per second."))
     for t, word in enumerate(["It", "draws", "fifteen", "frames"]):
         stand_in.emit(Caption(**of, word=word, t0=t, t1=t + 1))

@@ -21,7 +21,7 @@ def test_speaking_interrupts(page: Page, stand_in: StandIn) -> None:
     expect(page.locator("#stage")).to_have_attribute("data-hearing", "")
     expect(page.locator(".turn .note")).to_have_text("interrupted")
     page.wait_for_function("() => !flashback.userSpeaking")
-    assert [m["speaking"] for m in stand_in.of("user_speaking")][:2] == [True, False]
+    assert [m["speaking"] for m in stand_in.of("user_speaking", at_least=2)][:2] == [True, False]
     assert not stand_in.of("cancel")
 
 
@@ -39,9 +39,9 @@ def test_the_microphone_is_heard_without_a_new_negotiation(page: Page, stand_in:
     assert not page.evaluate("() => flashback.userSpeaking || flashback.microphone")
 
 
-def test_a_blocked_microphone_is_said(open_strict_page: Open, stand_in: StandIn) -> None:
+def test_a_blocked_microphone_is_said(open_denied_page: Open) -> None:
     """Without permission there is a sentence, and typing works."""
-    page = open_strict_page()
+    page = open_denied_page()
     microphone(page)
     expect(page.get_by_text("The microphone is blocked for this page.")).to_be_visible()
     expect(page.get_by_role("button", name="Microphone")).to_have_attribute("aria-pressed", "false")
@@ -51,7 +51,7 @@ def test_a_blocked_microphone_is_said(open_strict_page: Open, stand_in: StandIn)
 
 def test_a_missing_microphone_is_said(open_strict_page: Open) -> None:
     """Without a device there is another sentence."""
-    page = open_strict_page(permissions=["microphone"])
+    page = open_strict_page()
     microphone(page)
     expect(page.get_by_text("No microphone was found.")).to_be_visible()
 
@@ -63,9 +63,16 @@ def test_an_insecure_page_says_why(open_page: Open) -> None:
     expect(page.get_by_text("https pages and to localhost only")).to_be_visible()
 
 
+# Whatever a test evaluates counts as a gesture, so the page itself has to say that it is ready.
+SAY_WHEN_OFFERED = """
+setInterval(() => document.getElementById("tap")?.hidden === false && console.log("sound is offered"), 100);
+"""
+
+
 def test_sound_comes_with_the_first_gesture(open_strict_page: Open) -> None:
     """The face plays muted at once with an offer of sound; asking is gesture enough."""
-    page = open_strict_page()
+    page = open_strict_page(init=SAY_WHEN_OFFERED, joins=False)
+    page.wait_for_event("console", lambda message: message.text == "sound is offered")
     expect(page.get_by_role("button", name="Tap for sound")).to_be_visible()
     assert page.evaluate("() => document.getElementById('face').muted && !document.getElementById('face').paused")
     ask(page)
@@ -105,7 +112,7 @@ def decide(page: Page, *stretches: tuple[float, int]) -> list[list[object]]:
 
 
 def test_voice_activity(page: Page) -> None:
-    """Speech is noticed within 150 ms and ends 700 ms after its last sound; clicks, breaths and steady noise decide nothing."""
+    """Speech is noticed at once and ends 700 ms after its last sound; clicks and steady noise decide nothing."""
     assert decide(page, (-70, 2000), (-25, 1000), (-70, 2000)) == [[2100, True], [3680, False]]
     assert decide(page, (-70, 2000), (-10, 60), (-70, 2000)) == []
     assert decide(page, (-70, 2000), (-25, 600), (-70, 400), (-25, 600), (-70, 2000)) == [[2100, True], [4280, False]]

@@ -1,5 +1,7 @@
 """What goes wrong is said in a sentence, and mends itself where it can."""
 
+from typing import Any
+
 from playwright.sync_api import Page, expect
 
 from services.common.errors import Problem
@@ -39,7 +41,7 @@ def test_a_question_is_answered_while_the_control_channel_is_away(page: Page, st
 
 
 def test_the_face_returns(page: Page, stand_in: StandIn) -> None:
-    """When the peer connection ends the page joins the same session again with its token; the last picture stays meanwhile."""
+    """When the peer connection ends the page joins its session again; the last picture stays meanwhile."""
     page.evaluate("() => (window.same = true)")
     session = page.evaluate("() => flashback.session")
     stand_in.drop_peers()
@@ -61,7 +63,9 @@ def test_a_session_that_is_gone_is_replaced(page: Page, stand_in: StandIn) -> No
     expect(page.locator(".answer .heard")).to_have_text("Yes.")
     old = page.evaluate("() => flashback.session")
     stand_in.forget()
-    page.wait_for_function("(old) => flashback.session !== old && flashback.state === 'listening' && flashback.control", arg=old)
+    page.wait_for_function(
+        "(old) => flashback.session !== old && flashback.state === 'listening' && flashback.control", arg=old
+    )
     expect(page.locator(".question")).to_have_text("Are you there?")
     ask(page, "And now?")
     expect(page.locator(".turn").last.locator(".heard")).to_have_text("Yes.")
@@ -109,7 +113,7 @@ def test_an_error_event_is_shown(page: Page, stand_in: StandIn) -> None:
 def test_text_is_never_markup(page: Page, stand_in: StandIn) -> None:
     """Whatever events carry is shown as the text that it is."""
     evil = "<img src=x onerror='window.owned=1'><b>bold</b>"
-    of = {"session": stand_in.only().id, "turn": 1}
+    of: dict[str, Any] = {"session": stand_in.only().id, "turn": 1}
     stand_in.emit(Transcript(**of, text=evil, final=False))
     stand_in.emit(Transcript(**of, text=evil, final=True))
     stand_in.emit(AnswerDelta(**of, text=evil))

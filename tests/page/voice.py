@@ -23,7 +23,9 @@ def write_speech(path: Path) -> Path:
     syllables = np.clip(1.4 * np.abs(np.sin(2 * np.pi * 2.2 * t)), 0.15, 1)
     spoken = voice * syllables / np.abs(voice).max() * 0.6
     rng = np.random.default_rng(1)
-    whole = np.concatenate([np.zeros(int(RATE * PAUSES_S)), spoken]) + rng.normal(0, 1e-4, int(RATE * PAUSES_S) + len(t))
+    whole = np.concatenate([np.zeros(int(RATE * PAUSES_S)), spoken]) + rng.normal(
+        0, 1e-4, int(RATE * PAUSES_S) + len(t)
+    )
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

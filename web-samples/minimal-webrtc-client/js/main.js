@@ -26,7 +26,7 @@ const sound = new Sound({ video: $("face"), toggle: $("sound"), tap: $("tap") })
 const captions = new Captions($("captions"));
 const conversation = new Conversation();
 new ConversationView($("conversation"), conversation);
-const waterfall = new Waterfall({ waterfall: $("waterfall"), live: $("live"), glance: $("glance") });
+const waterfall = new Waterfall({ waterfall: $("waterfall"), turn: $("turn"), live: $("live"), glance: $("glance") });
 const looks = new Looks($("looks"));
 const microphone = new Microphone();
 const session = new Session();
@@ -179,7 +179,7 @@ stats.addEventListener("sample", () => {
 setInterval(async () => {
   if (document.hidden) return;
   const heard = await stats.voice();
-  stage.level = state === "speaking" ? Math.min(1, Math.sqrt(heard) * 1.6) : 0;
+  stage.shine(Math.min(1, Math.sqrt(heard) * 1.6));
 }, VOICE_MS);
 
 // --- coming and going -------------------------------------------------------------------------------------------------

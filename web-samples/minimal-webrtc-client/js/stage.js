@@ -6,6 +6,8 @@
 
 const LABELS = { connecting: "Connecting", listening: "Listening", thinking: "Thinking", speaking: "Speaking", away: "Reconnecting" };
 const AMBIENT_MS = 700;
+const SPOTS = 6; // The room knows the picture as this many spots of colour each way.
+const BREATH_MS = 5500;
 
 export class Stage {
   #state = "connecting";
@@ -15,6 +17,9 @@ export class Stage {
     Object.assign(this, { root, video, label });
     this.still = still.getContext("2d");
     this.ambient = ambient.getContext("2d");
+    this.ambient.imageSmoothingQuality = "high";
+    this.spots = Object.assign(document.createElement("canvas"), { width: SPOTS, height: SPOTS }).getContext("2d");
+    this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     setInterval(() => this.#glow(), AMBIENT_MS);
   }
 
@@ -39,9 +44,15 @@ export class Stage {
     this.root.toggleAttribute("data-hearing", on);
   }
 
-  /** Loudness of the voice that is heard, 0 to 1: the light follows it. */
-  set level(level) {
-    this.root.style.setProperty("--level", level.toFixed(3));
+  /**
+   * The light: it follows the voice that is heard (`level`, 0 to 1) and breathes while the session listens. Steps of a tenth of
+   * a second are enough for that, and leave a laptop cool where an endless animation would not.
+   */
+  shine(level) {
+    if (this.calm.matches) return;
+    const breath = 0.5 - 0.5 * Math.cos((performance.now() / BREATH_MS) * 2 * Math.PI);
+    const light = this.#state === "speaking" ? level : this.#state === "listening" ? breath : 0;
+    this.root.style.setProperty("--light", light.toFixed(3));
   }
 
   /** Keeps the present picture in front until another one arrives. */
@@ -80,8 +91,17 @@ export class Stage {
   /** The room takes the colour of the picture, slowly. */
   #glow(weight = 0.3) {
     if (!this.video.videoWidth || document.hidden || this.root.hasAttribute("data-still")) return;
-    const { canvas } = this.ambient;
-    this.ambient.globalAlpha = weight;
-    this.ambient.drawImage(this.video, 0, 0, canvas.width, canvas.height);
+    this.spots.globalAlpha = weight;
+    this.spots.drawImage(this.video, 0, 0, SPOTS, SPOTS);
+    const { width, height } = this.ambient.canvas;
+    const fall = this.ambient.createRadialGradient(width / 2, height / 2, 0, width / 2, height / 2, width / 2);
+    fall.addColorStop(0, "#000c");
+    fall.addColorStop(0.6, "#0005");
+    fall.addColorStop(1, "#0000");
+    this.ambient.globalCompositeOperation = "copy";
+    this.ambient.drawImage(this.spots.canvas, 0, 0, width, height);
+    this.ambient.globalCompositeOperation = "destination-in";
+    this.ambient.fillStyle = fall;
+    this.ambient.fillRect(0, 0, width, height);
   }
 }

@@ -1,14 +1,19 @@
+/** How long the quietest sound counts before the next stretch is judged. */
+const MEMORY_MS = 1500;
+
 /**
  * Decides from the loudness of short frames when a person starts and stops speaking. Pure: frames in, a decision out.
  *
- * The noise floor follows the quietest recent sound: at once downwards, slowly upwards, and hardly at all during speech, so
- * that a fan is learnt and a sentence is not. Onset needs most of `onsetMs` above the floor by `marginDb`, so that a click or a
+ * The noise floor is the quietest recent sound: speech dips between its syllables and leaves it where it is, a fan does not
+ * and is learnt within two stretches of `MEMORY_MS`. Onset needs most of `onsetMs` above the floor by `marginDb`, so that a click or a
  * key stroke does not interrupt; release waits `releaseMs` of quiet, so that a breath does not end a sentence.
  */
 export class VoiceActivity {
   speaking = false;
   floor = -60;
   #evidence = 0;
+  #quietest = 0; // of this stretch
+  #stretch = 0; // ms
 
   constructor({ frameMs, onsetMs = 120, releaseMs = 700, marginDb = 12, quietestDb = -48 }) {
     Object.assign(this, { frameMs, onsetMs, releaseMs, marginDb, quietestDb });
@@ -16,10 +21,7 @@ export class VoiceActivity {
 
   /** One frame's loudness in dB below full scale. Returns whether somebody speaks now. */
   frame(db) {
-    const rising = this.speaking ? 0.3 : 3; // dB a second
-    if (db < this.floor) this.floor += (db - this.floor) * 0.3;
-    else this.floor += Math.min(db - this.floor, (rising * this.frameMs) / 1000);
-    this.floor = Math.max(this.floor, -90);
+    this.#learn(db);
     // While speaking, the quieter ends of words still count.
     const margin = this.speaking ? this.marginDb / 2 : this.marginDb;
     const voiced = db > Math.max(this.floor + margin, this.quietestDb);
@@ -31,6 +33,15 @@ export class VoiceActivity {
       if (this.#evidence >= this.onsetMs) this.#turn(true);
     }
     return this.speaking;
+  }
+
+  #learn(db) {
+    if (db < this.floor) this.floor = Math.max(-90, this.floor + (db - this.floor) * 0.3);
+    this.#quietest = Math.min(this.#quietest, db);
+    this.#stretch += this.frameMs;
+    if (this.#stretch < MEMORY_MS) return;
+    this.floor = Math.max(this.floor, this.#quietest);
+    this.#quietest = this.#stretch = 0;
   }
 
   #turn(speaking) {

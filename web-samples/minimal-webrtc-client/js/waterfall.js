@@ -22,8 +22,8 @@ export class Waterfall {
   #metrics = {};
   #turn = 0;
 
-  constructor({ waterfall, live, glance }) {
-    Object.assign(this, { waterfall, live, glance });
+  constructor({ waterfall, turn, live, glance }) {
+    Object.assign(this, { waterfall, turn, live, glance });
     this.figures = new Map();
   }
 
@@ -37,11 +37,11 @@ export class Waterfall {
 
   /** What arrives right now. */
   stats({ fps, kbps, jitterMs, roundTripMs, lost }) {
-    this.#figure("Frames", fps.toFixed(1), "fps");
-    this.#figure("Rate", kbps >= 1000 ? (kbps / 1000).toFixed(2) : kbps.toFixed(0), kbps >= 1000 ? "Mbit/s" : "kbit/s");
-    this.#figure("Jitter", jitterMs.toFixed(0), "ms");
-    this.#figure("Round trip", roundTripMs.toFixed(0), "ms");
-    this.#figure("Lost", String(lost), lost === 1 ? "packet" : "packets");
+    this.#figure(this.live, "Frames", fps.toFixed(1), "fps");
+    this.#figure(this.live, "Rate", kbps >= 1000 ? (kbps / 1000).toFixed(2) : kbps.toFixed(0), kbps >= 1000 ? "Mbit/s" : "kbit/s");
+    this.#figure(this.live, "Jitter", jitterMs.toFixed(0), "ms");
+    this.#figure(this.live, "Round trip", roundTripMs.toFixed(0), "ms");
+    this.#figure(this.live, "Lost", String(lost), lost === 1 ? "packet" : "packets");
     this.fps = fps;
     this.#look();
   }
@@ -63,7 +63,7 @@ export class Waterfall {
       this.waterfall.replaceChildren(list);
     }
     for (const [key, label, unit] of FIGURES) {
-      if (key in this.#metrics) this.#figure(label, String(Math.round(this.#metrics[key])), unit);
+      if (key in this.#metrics) this.#figure(this.turn, label, String(Math.round(this.#metrics[key])), unit);
     }
     this.#look();
   }
@@ -79,7 +79,7 @@ export class Waterfall {
     return row;
   }
 
-  #figure(label, value, unit) {
+  #figure(list, label, value, unit) {
     let shown = this.figures.get(label);
     if (!shown) {
       const box = element("div");
@@ -87,7 +87,7 @@ export class Waterfall {
       const data = element("dd");
       data.append(shown.value, " ", shown.unit);
       box.append(element("dt", "", label), data);
-      this.live.append(box);
+      list.append(box);
       this.figures.set(label, shown);
     }
     shown.value.textContent = value;
@@ -97,7 +97,7 @@ export class Waterfall {
   /** The one line that shows when the panel is folded. */
   #look() {
     const voice = this.#metrics.e2e_latency;
-    const parts = [voice !== undefined && `${Math.round(voice)} ms to voice`, this.fps && `${this.fps.toFixed(0)} fps`];
+    const parts = [voice !== undefined && `${Math.round(voice)} ms`, this.fps && `${this.fps.toFixed(0)} fps`];
     this.glance.textContent = parts.filter(Boolean).join(" · ");
   }
 }
