@@ -85,6 +85,11 @@ class IdleMotion:
         starts = _blinks(self.seed, slot - 1) + _blinks(self.seed, slot)
         return max((blink_shape(t - start) for start in starts), default=0.0)
 
+    def blinks_between(self, begin: float, end: float) -> bool:
+        """Whether a blink of this idle life begins from `begin` to `end`."""
+        slots = range(math.floor(begin / _BLINK_SLOT_S) - 1, math.floor(end / _BLINK_SLOT_S) + 1)
+        return any(begin <= start < end for k in slots for start in _blinks(self.seed, k))
+
     def _gaze(self, t: float, talking: float) -> tuple[float, float]:
         """Fixations: mostly the viewer's eyes, sometimes a short glance aside; saccades between them."""
         slot = math.floor(t / _GAZE_SLOT_S)

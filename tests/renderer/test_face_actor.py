@@ -121,6 +121,17 @@ def test_the_head_speaks_too() -> None:
     assert max(b.brow - a.brow for a, b in pairs) > 0.08
 
 
+def test_phrases_end_with_a_blink_more_often_than_not() -> None:
+    """Over many sessions, more people blink in the half second after a phrase than would by chance."""
+    blinked = 0
+    for seed in range(40):
+        actor = Actor(seed=seed, rest=JOE.rest)
+        actor.hear(1, 0, hum(1500), SAMPLE_RATE, timeline((0, "AA"), (700, "SIL"), (1100, "AA")))
+        poses = [actor.pose(Moment(5 + k * FRAME_S, 1, k * FRAME_S * 1000)) for k in range(20)]
+        blinked += max(p.blink_left for p in poses[11:18]) > 0.5
+    assert blinked >= 20  # by chance: about seven
+
+
 def test_spring_follows_without_overshoot() -> None:
     """A spring gets to its target and never beyond, in one long step as in many short ones."""
     fine, coarse = Spring(0.1), Spring(0.1)

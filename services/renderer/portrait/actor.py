@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from services.common.speech import VisemeAt
 from services.renderer.articulation import Articulator, Utterance, Vector
 from services.renderer.engine import Moment
-from services.renderer.idle_motion import BLINK_S, Idle, IdleMotion, blink_shape
+from services.renderer.idle_motion import Idle, IdleMotion, blink_shape
 from services.renderer.portrait.pose import MOUTH, Pose
 
 STARTING_S, DRY_S, CANCELLED_S = 0.09, 0.15, 0.10
@@ -24,7 +24,8 @@ STARTING_S, DRY_S, CANCELLED_S = 0.09, 0.15, 0.10
 _LOOK_AHEAD_MS = 90.0
 """Springs lag; prosody is known ahead, so it is asked for this much earlier."""
 
-_BLINK_AT_PHRASE_END = 0.6
+_BLINK_AT_PHRASE_END = 0.75
+_BLINKS_APART_S = 0.6
 _LONGEST_STEP_S = 0.25
 _CLOSED: Vector = np.zeros(len(MOUTH))
 _SILENCE = Utterance(_CLOSED, 0.0, 0.0, None)
@@ -147,15 +148,16 @@ class Actor:
             return
         self._phrase_end = (turn, phrase_end)
         self._aside = self._rng.uniform(-1, 1)  # people re-settle their head between phrases
-        if t - phrase_end < 200 and self._rng.random() < _BLINK_AT_PHRASE_END:
-            self._blink_at = max(at, self._blink_at + BLINK_S)
+        soon = self._idle.blinks_between(at - _BLINKS_APART_S, at + _BLINKS_APART_S)
+        if t - phrase_end < 200 and not soon and self._rng.random() < _BLINK_AT_PHRASE_END:
+            self._blink_at = at
 
     def _compose(self, idle: Idle, mouth: Vector, talking: float, soon: Utterance, at: float, dt: float) -> Pose:
         rest = self._rest
         nod = self._nod.towards(soon.emphasis, dt)
         lift = self._lift.towards(max(0.0, soon.emphasis - 0.25) * 1.2, dt)
         aside = self._turn_aside.towards(self._aside * (1.0 if talking > 0.3 else 0.0), dt)
-        smile = self._smile.towards(rest.smile - (0.20 if soon.loudness > 0.05 or talking > 0.6 else 0.0), dt)
+        smile = self._smile.towards(rest.smile - (0.13 if soon.loudness > 0.05 or talking > 0.6 else 0.0), dt)
         blink = blink_shape(at - self._blink_at)
         shape = dict(zip(MOUTH, mouth.tolist(), strict=True))
         jaw = shape["jaw"]

@@ -95,7 +95,8 @@ def _assembled(
     if cut == "bob":
         over = _in_frame(np.maximum(alpha, back[..., 3]) if back is not None else alpha, who)[BODY_TOP * SCALE :]
         fall = 0.48 * np.maximum(blur(shift(over, 6, 10), 7), 0.8 * blur(over, 4))
-        body = np.dstack([body[..., :3] * (1 - fall[..., None]), body[..., 3]])
+        kept = 1 - fall[..., None] * np.array([1.05, 1.0, 0.86], np.float32)
+        body = np.dstack([body[..., :3] * kept, body[..., 3]])
     grain = np.random.default_rng(2).normal(0, 1.1 / 255, (SIZE, SIZE, 1)).astype(np.float32)  # moving grain costs bits
     room = _graded(room, style) + grain
     shown_body = _graded(shrink(body, 1 / SCALE), style)

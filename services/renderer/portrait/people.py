@@ -106,7 +106,7 @@ JOE = Identity(
         wing=Bump(8.0, 14.2, 270, 4.4, 5.2, 0.15),
         crease=Bump(-3.0, 20.4, 269, 2.4, 6, 0.12),
         nostril=Bump(-2.6, 7, 277, 3.6, 2, 0.25),
-        hole=(7.8, 277.4, 3.9, 1.9, 0.72),
+        hole=(7.8, 277.2, 4.0, 2.2, 0.80),
     ),
     eye=Eye(x=41.5, y=214, z=87, scale=1.10, iris=12.0, drop=2.0, lash=0.2, liner=0.42, crease=3.0),
     lips=Lips(y=305, half_width=32.5, upper=6.6, lower=9.8, border=0.35, lift=11),

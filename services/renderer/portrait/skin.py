@@ -113,7 +113,7 @@ def _painted_depth(who: Identity, head: Sculpture, lit: Field, albedo: Field, sm
     wx, wy = who.nose.wing.x, who.nose.wing.y
     strength = 1.0 if who.body.masculine else 0.55
     crease = groove(side, y, [(wx + 2, wy - 9), (wx + 6.3, wy - 4), (wx + 6.2, wy + 3), (wx + 1, wy + 7.5)], 1.5)
-    planes = 0.24 * crease + 0.10 * bump(x, y, 0, wy + 9.5, 13, 3) + 0.06 * bump(side, y, 11.5, wy - 26, 3.6, 18)
+    planes = 0.32 * crease + 0.10 * bump(x, y, 0, wy + 9.5, 13, 3) + 0.06 * bump(side, y, 11.5, wy - 26, 3.6, 18)
     # the eye lies in its socket: soft dark at the inner corner and under the brow
     eye = who.eye
     planes += 0.16 * bump(side, y, eye.x - 22 * eye.scale, eye.y + 1, 6, 7) + 0.10 * bump(
