@@ -45,7 +45,7 @@ def sculpt(who: Identity, smile: float = 0.0) -> Sculpture:
         z += raised(part, x, y)
     z += _folds(who, x, y, smile)
     z = z.astype(np.float32)
-    near_nose = bump(x, y, 0, nose.wing.y - 4, 27, 26)
+    near_nose = np.clip(1.15 * bump(x, y, 0, nose.wing.y - 22, 27, 38), 0, 1)
     z = (z * (1 - near_nose) + blur(z, nose.soft) * near_nose).astype(np.float32)
     return Sculpture(x, y, z, inside.astype(np.float32))
 

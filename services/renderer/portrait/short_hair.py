@@ -115,12 +115,12 @@ def _grow(
     across = np.clip(rng.normal(0, 0.5, count), -1.2, 1.2)
     root_along = np.clip(lock_along[lock] + across * spread, 0, 1)
     root_up = np.clip(lock_up[lock] + rng.normal(0, 0.03, count), *up)
-    if ordered:  # sparse at the hairline and down the sideburns
-        low = _scalp(root_along, root_up)[:, 1]
-        share = (0.10 + 0.90 * smoothstep(0.0, 0.11, root_up)) * (0.03 + 0.97 * smoothstep(211, 176, low))
-        kept = rng.random(count) < share
-        lock, across, root_along, root_up = lock[kept], across[kept], root_along[kept], root_up[kept]
-        count = len(lock)
+    share = 0.03 + 0.97 * smoothstep(211, 176, _scalp(root_along, root_up)[:, 1])  # fewer down the sideburns
+    if ordered:
+        share = share * (0.10 + 0.90 * smoothstep(0.0, 0.11, root_up))  # and at the hairline
+    kept = rng.random(count) < share
+    lock, across, root_along, root_up = lock[kept], across[kept], root_along[kept], root_up[kept]
+    count = len(lock)
     roots, centres = _scalp(root_along, root_up), _scalp(lock_along, lock_up)
     first, last, length = ways(lock_along, lock_up, rng)
     length = length * rng.uniform(0.80, 1.18, locks)

@@ -23,8 +23,8 @@ def paint_skin(who: Identity, light: Light, smile: float) -> tuple[Field, Field]
     if who.skin.beard:
         cover, density = beard_cover(who, x, y)
         root, amount = linear(who.palette.beard), who.skin.beard
-        albedo *= 1 - amount * density[..., None] * np.array([0.40, 0.34, 0.27])
-        albedo += (root - albedo) * (amount * 0.82 * cover)[..., None]
+        albedo *= 1 - amount * density[..., None] * np.array([0.46, 0.40, 0.32])
+        albedo += (root - albedo) * (amount * 0.70 * cover)[..., None]
         relief = relief + cover * 0.20 * amount
         gloss = gloss * (1 - 0.9 * amount * blur(density, 1))
     shadow = 1 - (1 - cast_shadow(z, depth=0.30)) * (1 - smoothstep(300, 322, y))  # on the chin it reads as dirt
@@ -94,9 +94,9 @@ def _spot(albedo: Field, head: Sculpture, cx: float, cy: float, size: float, str
 def _oil(who: Identity, head: Sculpture) -> Field:
     """Where skin shines: forehead, nose, cheek bones, the lids; dull elsewhere."""
     x, y, side = head.x, head.y, head.side
-    shine = 0.45 + 0.55 * bump(x, y, 0, 150, 48, 22) + 0.75 * bump(x, y, 0, 250, 10, 26)
+    shine = 0.45 + 0.55 * bump(x, y, 0, 150, 48, 22) + 0.35 * bump(x, y, 0, 252, 12, 24)
     shine += 0.45 * bump(side, y, 58, 240, 20, 14, -0.35) + 0.35 * bump(side, y, who.eye.x, who.eye.y - 12, 18, 5)
-    return shine + 0.25 * bump(x, y, 0, who.lips.y + 40, 14, 9)
+    return shine
 
 
 def _painted_depth(who: Identity, head: Sculpture, lit: Field, albedo: Field, smooth: Field) -> Field:
