@@ -26,8 +26,8 @@ OPUS_LOOKAHEAD = 120
 """Samples by which Opus in its low-delay mode sounds later than its timestamp (RFC 6716, 2.5 ms)."""
 
 VP8_BITRATE = 1_000_000
-"""On average at most, however much moves. Nothing else caps the rate: bandwidth estimates (REMB) follow what is sent and
-would spiral down in quiet passages."""
+"""On average at most, however much moves. Nothing else caps the rate: bandwidth estimates (REMB) follow what is sent,
+and would spiral down in quiet passages."""
 
 VP8_QUANTIZER = (12, 56)
 """Finest and coarsest. Finer than 12 doubles the rate, and with it the packets to send, for a decibel that nobody sees;

@@ -169,10 +169,14 @@ class Session:
         opus = OpusEncoder()
         while True:
             now = time.monotonic()
+            expected = self._clock.next_sample
             sample = self._clock.release(now)
             if sample is None:
                 await asyncio.sleep(self._clock.wait(now))
                 continue
+            if sample != expected:
+                paused_ms = (sample - expected) * 1000 // SAMPLE_RATE
+                logger().warning("the machine was too busy; sound paused", session=self.name, ms=paused_ms)
             tick = self.buffer.tick()
             packet = opus.encode(tick.pcm, sample)
             if self._publication is not None:
