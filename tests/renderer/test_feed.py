@@ -1,5 +1,6 @@
 """The feed of events and the meters, without a network."""
 
+import asyncio
 import contextlib
 
 from services.common.messages import Caption, Playback
@@ -46,7 +47,10 @@ async def test_abandoned_counts_from_the_last_reader() -> None:
     feed.put(playing(100))
     async with contextlib.aclosing(feed.lines()) as reader:
         await anext(reader)
-    await feed.abandoned(0.01)
+        abandoned = asyncio.create_task(feed.abandoned(0.01))
+        await asyncio.wait([abandoned], timeout=0.05)
+        assert not abandoned.done()
+    await abandoned
 
 
 def test_frame_rate_over_five_seconds() -> None:
