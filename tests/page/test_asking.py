@@ -132,6 +132,22 @@ def test_a_new_question_takes_over(page: Page, stand_in: StandIn) -> None:
     expect(page.locator(".turn").last.locator(".note")).to_be_hidden()
 
 
+def test_the_newest_question_stays_in_view(open_page: Open, stand_in: StandIn) -> None:
+    """On a small screen a new question comes to the top of the conversation, and its sources do not push it out."""
+    page = open_page(width=360, height=740)
+    stand_in.answer = "First. Then this."
+    for n, question in enumerate(["One?", "Two?", "Three?"], 1):
+        ask(page, question)
+        expect(page.locator(".source")).to_have_count(2 * n)
+        page.wait_for_function("(n) => flashback.turn === n && flashback.state === 'listening'", arg=n)
+        expect(page.locator(".question").last).to_be_in_viewport(ratio=0.9)
+        shown = page.locator(".question").last.bounding_box()
+        box = page.locator(".talk").bounding_box()
+        assert shown is not None
+        assert box is not None
+        assert box["y"] <= shown["y"] <= box["y"] + 60
+
+
 def test_sources_are_cards(page: Page) -> None:
     """Each source of an answer stands below it with title, path and quote."""
     ask(page)

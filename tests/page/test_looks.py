@@ -61,11 +61,16 @@ COLOURS = """() => {
 }"""
 
 
+def until_the_face_is_lit(page: Page) -> None:
+    page.wait_for_function("() => getComputedStyle(document.getElementById('face')).opacity === '1'")
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_every_screen(open_page: Open, artifacts: Path, width: int, height: int) -> None:
     """Nothing sticks out sideways; face, question line and controls are on the screen, before and during an answer."""
     page = open_page(width=width, height=height)
     assert page.evaluate(OVERFLOW) == 0
+    until_the_face_is_lit(page)
     page.screenshot(path=artifacts / f"{width}x{height}-first.png")
     ask(page)
     until_words_are_heard(page, 14)
@@ -91,6 +96,7 @@ def test_the_largest_screen(open_page: Open, artifacts: Path) -> None:
     face = page.locator("#stage").bounding_box()
     assert face is not None
     assert 1000 <= face["width"] <= 1440
+    until_the_face_is_lit(page)
     page.screenshot(path=artifacts / "2560x1440-first.png")
 
 

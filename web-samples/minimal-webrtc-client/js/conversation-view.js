@@ -61,12 +61,20 @@ export class ConversationView {
     else this.#partial.remove();
   }
 
-  /** New lines scroll into view, unless the person is reading further up. */
+  /** The newest question stays in view with its answer below, unless the person is reading further up. */
   #keepingEnd(change) {
     const box = this.root.parentElement;
-    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
+    const followed = box.scrollTop >= this.#end(box) - 40;
     change();
-    if (atEnd) box.scrollTop = box.scrollHeight;
+    if (followed) box.scrollTop = this.#end(box);
+  }
+
+  /** As far down as one can go without losing the newest question. */
+  #end(box) {
+    const newest = this.root.lastElementChild;
+    if (!newest) return 0;
+    const top = newest.getBoundingClientRect().top - this.root.firstElementChild.getBoundingClientRect().top;
+    return Math.min(box.scrollHeight - box.clientHeight, top);
   }
 }
 

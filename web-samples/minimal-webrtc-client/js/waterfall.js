@@ -15,7 +15,7 @@ const FIGURES = [
   ["interruption_to_silence_ms", "Silent after", "ms"],
   ["av_skew_ms", "Lips − sound", "ms"],
   ["buffer_ms", "Buffered", "ms"],
-  ["underruns_total", "Ran dry", "×"],
+  ["underruns_total", "Ran dry", "times"],
 ];
 
 export class Waterfall {
