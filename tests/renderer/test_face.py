@@ -76,10 +76,9 @@ def test_blink_covers_the_eyes(avatar: str) -> None:
     assert asleep.std() < awake.std()
 
 
-@pytest.mark.parametrize("avatar", AVATARS)
-def test_a_style_changes_light_and_not_identity(avatar: str) -> None:
+def test_a_style_changes_light_and_not_identity() -> None:
     """Between styles the shapes of head, hair and body and all that moves them are the same; only colours differ."""
-    studio, dusk = layers_of(avatar, "studio"), layers_of(avatar, "dusk")
+    studio, dusk = layers_of("joe", "studio"), layers_of("joe", "dusk")
     for name in ("skin", "skin_smiling", "hair", "body"):
         one, other = getattr(studio, name), getattr(dusk, name)
         np.testing.assert_array_equal(one[..., 3], other[..., 3], name)

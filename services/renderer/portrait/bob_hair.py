@@ -61,7 +61,7 @@ def bob_front() -> list[Strands]:
     for guides, side in ((_LEFT, -1), (_RIGHT, 1)):
         hairline = [[(x - side * o * 0.8, y + o, z) for x, y, z in guides[0][:5]] for o in (7.0, 4.0, 1.5, -1.5)]
         groups.append(
-            _lay(rng, hairline, 420, 420, side, wave=1.5, spread=0.5, until=(0.2, 0.9), rim=0.0, width=(1, 1))
+            _lay(rng, hairline, 170, 170, side, wave=1.5, spread=0.5, until=(0.05, 0.95), rim=0.0, width=(1, 1))
         )
         groups.append(
             _lay(rng, guides[:2], 300, 300, side, wave=5.0, spread=0.3, until=(0.6, 1.0), rim=0.1, width=(1, 1))

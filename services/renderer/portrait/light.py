@@ -116,5 +116,5 @@ def shade(surface: Surface, light: Light) -> Field:
     out = surface.albedo * total + sheen[..., None] * np.array(light.key, np.float32) * 0.55
     out += (grazing * behind)[..., None] * np.array(light.rim, np.float32)
     luma = (out @ np.array([0.3, 0.6, 0.1], np.float32))[..., None]  # deep shadows lose some red
-    keep = 0.76 + 0.24 * smoothstep(0, 0.12, luma)
+    keep = 0.88 + 0.12 * smoothstep(0, 0.12, luma)
     return np.asarray(luma * (1 - keep) + out * keep, np.float32)

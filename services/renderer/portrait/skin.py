@@ -61,7 +61,7 @@ def _colour(who: Identity, head: Sculpture, smile: float, rng: np.random.Generat
     # mottling: broad, fine, and a little yellow against red
     albedo *= 1 + 0.020 * noise(rng, shape, 6)[..., None] * np.array([0.5, 1.2, 1.1])
     albedo *= 1 + 0.022 * noise(rng, shape, 1.6)[..., None] * np.array([0.5, 1.1, 1.2])
-    albedo *= 1 + 0.014 * noise(rng, shape, 14)[..., None] * np.array([-0.6, 0.6, 1.4])
+    albedo *= 1 + 0.010 * noise(rng, shape, 14)[..., None] * np.array([-0.3, 0.4, 1.0])
     for _ in range(skin.freckles):
         fx, size = rng.normal(0, 36), rng.uniform(0.45, 1.0)
         fy = 248 + rng.normal(0, 9) + abs(fx) * 0.06
