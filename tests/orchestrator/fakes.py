@@ -318,7 +318,7 @@ class FakeGateway(Fake):
 
         @app.post("/session/{session}", status_code=201)
         async def join(session: str, request: Request) -> dict[str, str]:
-            assert grant(request, session).role == "talker"
+            assert grant(request, session).role == "orchestrator"
             if "bad" in (await request.json())["sdp"]:
                 raise Problem(422, "sdp: there is no usable media in it.")
             self.viewers[session] = self.viewers.get(session, 0) + 1

@@ -153,8 +153,7 @@ class Sessions:
             raise Problem(422, f"voice: there is no {voice!r}; choose one of {', '.join(voices[:20])}.")
 
     async def _join(self, id: str, sdp: str) -> str:
-        token = tokens.issue(self._settings.token_secret, id, "talker", CALL_TOKEN_S)
-        return await self._services.gateway.join(id, sdp, token)
+        return await self._services.gateway.join(id, sdp, self._own_token())
 
     def _face(self, session: Session) -> Face:
         return Face(
