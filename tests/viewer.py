@@ -12,7 +12,6 @@ import numpy as np
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpSrPacket
-from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.renderer.mouth import mouth_openness
@@ -45,7 +44,6 @@ class Track:
     samples: list[Sample] = field(default_factory=list)
     report: tuple[int, float] | None = None  # RTP ticks, NTP seconds
     origin: Callable[[], int | None] = lambda: None
-    last_picture: NDArray[np.uint8] | None = None
 
     def since(self, at: float) -> list[Sample]:
         return [s for s in self.samples if s.at >= at]
@@ -115,8 +113,8 @@ class Viewer:
             if mine.kind == "audio":
                 value = float(np.sqrt(np.mean((frame.to_ndarray() / 32768.0) ** 2)))
             else:
-                mine.last_picture = await asyncio.to_thread(frame.to_ndarray, format="bgr24")
-                value = await asyncio.to_thread(mouth_openness, mine.last_picture)
+                picture = await asyncio.to_thread(frame.to_ndarray, format="bgr24")
+                value = await asyncio.to_thread(mouth_openness, picture)
             mine.samples.append(Sample(at, frame.pts, value))
 
     def voiced_since(self, at: float) -> list[Sample]:

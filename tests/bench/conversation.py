@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -40,8 +41,8 @@ async def answers(viewer: Viewer, control: Control, results: Results, count: int
         moving = max(calm) + 4 * float(np.std(calm)) + 1e-6
         asked = await control.send("start_reply", text=QUESTIONS[i % len(QUESTIONS)])
         started = len(control.events)
-        await eventually(lambda at=asked: viewer.voiced_since(at), why="no voice")
-        await eventually(lambda n=started: finished(control, n), 60, "the answer did not end")
+        await eventually(partial(viewer.voiced_since, asked), why="no voice")
+        await eventually(partial(finished, control, started), 60, "the answer did not end")
         await asyncio.sleep(0.3)  # what is still on its way to this viewer
         voiced = viewer.voiced_since(asked)
         results.e2e.append((voiced[0].at - asked) * 1000)
@@ -58,7 +59,7 @@ async def interruptions(viewer: Viewer, control: Control, results: Results, coun
     for i in range(count):
         await quiet(viewer)
         asked = await control.send("start_reply", text=QUESTIONS[i % len(QUESTIONS)])
-        await eventually(lambda at=asked: viewer.voiced_since(at), why="no voice")
+        await eventually(partial(viewer.voiced_since, asked), why="no voice")
         await asyncio.sleep(random.uniform(0.4, 1.2))
         cancelled = await control.send("cancel")
         await asyncio.sleep(1)
@@ -73,7 +74,7 @@ async def listen(viewer: Viewer, control: Control, seconds: float) -> tuple[floa
     while time.monotonic() < start + seconds:
         before = len(control.events)
         await control.send("start_reply", text=random.choice(QUESTIONS))
-        await eventually(lambda n=before: finished(control, n), 60, "the answer did not end")
+        await eventually(partial(finished, control, before), 60, "the answer did not end")
     end = start + seconds
     at = np.array([s.at for s in viewer.video.samples if start <= s.at <= end])
     return (len(at) - 1) / (at[-1] - at[0]), float(np.diff(at).max() * 1000)

@@ -2,6 +2,7 @@
 
 import re
 import time
+from functools import partial
 
 import httpx
 import numpy as np
@@ -10,6 +11,11 @@ from services.stack.local import LocalStack
 from tests.viewer import Viewer, eventually
 
 QUESTION = "What is FlashbackAvatars?"
+
+
+def heard(viewer: Viewer, since: float) -> bool:
+    """Whether half a second of voice came since then."""
+    return len(viewer.voiced_since(since)) > 25
 
 
 def words(text: str) -> list[str]:
@@ -106,7 +112,7 @@ async def test_a_second_viewer_sees_the_same_session(stack: LocalStack, viewer: 
         asked = time.monotonic()
         await viewer.ask(QUESTION)
         for each in (viewer, second):
-            await eventually(lambda each=each: len(each.voiced_since(asked)) > 25, why="no voice")
+            await eventually(partial(heard, each, asked), why="no voice")
         sessions = (await viewer.http.get("/sessions")).json()
         assert viewer.session in str(sessions)
 
