@@ -47,11 +47,11 @@ _STRENGTH: dict[Viseme, dict[str, float]] = {
     "SS": {"*": 0.9, "jaw": 1.4},
     "NN": {"*": 0.5, "tongue": 1.2},
     "RR": {"*": 0.6, "pucker": 1.0},
-    "AA": {"*": 1.0, "jaw": 1.3},
-    "EH": {"*": 0.9},
-    "IH": {"*": 0.8, "wide": 1.1},
-    "OH": {"*": 1.0, "pucker": 1.4},
-    "OU": {"*": 1.0, "pucker": 1.7},
+    "AA": {"*": 1.0, "jaw": 1.6},
+    "EH": {"*": 0.9, "jaw": 1.5},
+    "IH": {"*": 0.8, "wide": 1.1, "jaw": 1.2},
+    "OH": {"*": 1.0, "pucker": 1.4, "jaw": 1.6},
+    "OU": {"*": 1.0, "pucker": 1.7, "jaw": 1.3},
 }
 """How hard it wants that; `*` stands for the parameters not named."""
 
