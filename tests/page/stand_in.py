@@ -100,6 +100,7 @@ class Live:
     sockets: list[WebSocket] = field(default_factory=list)
     ears: list[asyncio.Task[None]] = field(default_factory=list)
     microphone_frames: int = 0
+    style: str = STYLES[0]
     state: SessionState = "listening"
     turn: int = 0
     speech: asyncio.Task[None] | None = None
@@ -123,6 +124,7 @@ class StandIn:
         self.away: Problem | None = None  # what every POST /session is answered with
         self.refuse_control = False
         self.answer = ANSWER
+        self.offered = STYLES  # looks that the page may choose from; only those of STYLES work
         self._server = uvicorn.Server(
             uvicorn.Config(self._app(), port=0, log_level="error", loop="asyncio", ws_ping_interval=None)
         )
@@ -214,7 +216,7 @@ class StandIn:
         @app.get("/session/{session}")
         async def look(session: str) -> dict[str, Any]:
             live = self._live(session)
-            return {"session": live.id, "state": live.state, "turn": live.turn}
+            return {"session": live.id, "state": live.state, "turn": live.turn, "style": live.style}
 
         @app.post("/answer")
         async def answer(ask: Ask) -> dict[str, Any]:
@@ -234,11 +236,12 @@ class StandIn:
             self._hear("style", style.model_dump())
             if style.style not in STYLES:
                 raise Problem(422, f"style: there is no {style.style}; there are {', '.join(STYLES)}")
+            self._live(style.session or "").style = style.style
             return {"session": style.session, "style": style.style}
 
         @app.get("/styles")
         async def styles() -> dict[str, Any]:
-            return {"styles": STYLES, "style": STYLES[0]}
+            return {"styles": self.offered, "style": STYLES[0]}
 
         @app.websocket("/control")
         async def control(socket: WebSocket, session: str, token: str) -> None:

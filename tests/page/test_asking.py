@@ -190,4 +190,16 @@ def test_a_look_is_chosen(page: Page, stand_in: StandIn, look: str) -> None:
     expect(page.get_by_role("radio", name="studio")).to_be_checked()
     page.get_by_role("radio", name=look).check()
     page.wait_for_function("(look) => document.querySelector('.look input:checked')?.value === look", arg=look)
-    assert [m["style"] for m in stand_in.of("style")] == [look]
+    assert [m["style"] for m in stand_in.of("style", at_least=1)] == [look]
+    expect(page.locator("#looks")).to_have_attribute("aria-busy", "false")
+    page.reload()
+    expect(page.get_by_role("radio", name=look)).to_be_checked()
+
+
+def test_a_look_that_is_refused_is_not_taken(open_page: Open, stand_in: StandIn) -> None:
+    """When the server has no such look it says so, and the chosen one falls back to the one in force."""
+    stand_in.offered = ["studio", "noir"]
+    page = open_page()
+    page.get_by_role("radio", name="noir").click()
+    expect(page.locator(".notice")).to_contain_text("there is no noir")
+    expect(page.get_by_role("radio", name="studio")).to_be_checked()

@@ -6,29 +6,41 @@ import { element } from "./elements.js";
 const LIGHTS = { studio: ["#1d5a70", "#c4622a"], dusk: ["#2d1f73", "#b02a6b"], morning: ["#7f9a86", "#d9c48f"] };
 
 export class Looks extends EventTarget {
+  inForce = "";
+
   constructor(root) {
     super();
     this.root = root;
   }
 
-  /** Reads the looks once; without them there is nothing to choose and nothing is shown. */
-  async load() {
-    if (this.root.querySelector("input")) return;
-    const { styles = [], style } = (await call("GET", "styles").catch(() => null)) ?? {};
-    if (styles.length < 2) return;
-    for (const name of styles) this.root.append(this.#choice(String(name), name === style));
-    this.root.hidden = false;
+  /** Reads the looks once, and which one the session has; without any there is nothing to choose and nothing is shown. */
+  async load(session) {
+    const [offered, live] = await Promise.all([
+      this.root.hidden ? call("GET", "styles").catch(() => null) : null,
+      call("GET", `session/${encodeURIComponent(session)}`).catch(() => null),
+    ]);
+    if (offered?.styles?.length > 1 && this.root.hidden) {
+      for (const name of offered.styles) this.root.append(this.#choice(String(name)));
+      this.root.hidden = false;
+    }
+    this.inForce = live?.style ?? offered?.style ?? this.inForce;
+    this.mark();
+  }
+
+  /** Drawing a look for the first time takes seconds: say that it is under way. */
+  set busy(busy) {
+    this.root.setAttribute("aria-busy", String(busy));
   }
 
   /** Marks the look in force. */
-  mark(name) {
-    for (const input of this.root.querySelectorAll("input")) input.checked = input.value === name;
+  mark() {
+    for (const input of this.root.querySelectorAll("input")) input.checked = input.value === this.inForce;
   }
 
-  #choice(name, checked) {
+  #choice(name) {
     const label = element("label", "look");
     const input = element("input");
-    Object.assign(input, { type: "radio", name: "look", value: name, checked });
+    Object.assign(input, { type: "radio", name: "look", value: name });
     input.addEventListener("change", () => this.dispatchEvent(new CustomEvent("choose", { detail: name })));
     const swatch = element("span", "swatch");
     const [left, right] = LIGHTS[name] ?? own(name);

@@ -44,7 +44,7 @@ let awayTimer = 0;
 session.addEventListener("joined", async ({ detail }) => {
   if (following !== detail.session) startOver(detail.session);
   control.follow(detail.session, detail.token);
-  looks.load();
+  looks.load(detail.session);
   const shown = stage.show(session.stream);
   sound.play();
   await shown;
@@ -136,11 +136,14 @@ function interrupt() {
 }
 
 looks.addEventListener("choose", async ({ detail: style }) => {
+  looks.busy = true;
   try {
-    looks.mark((await call("POST", "style", { session: session.id, style }))?.style ?? style);
+    looks.inForce = (await call("POST", "style", { session: session.id, style }, { timeoutMs: 60_000 }))?.style ?? style;
   } catch (trouble) {
     notices.say("error", trouble.message, { title: "The look stays.", forMs: 15_000 });
   }
+  looks.busy = false;
+  looks.mark();
 });
 
 $("mic").addEventListener("click", () => {

@@ -1,7 +1,7 @@
 /** One turn's way from the question to the voice as labelled bars, and the live figures below. */
 import { element } from "./elements.js";
 
-/** In the order of the path; the numbers are ms after the question came in. */
+/** The numbers are ms after the question came in. */
 const STEPS = [
   ["rag_retrieval_latency", "Documents searched"],
   ["llm_ttft", "First word written"],
@@ -11,6 +11,7 @@ const STEPS = [
   ["render_ttff", "Lips move"],
   ["e2e_latency", "Voice leaves"],
 ];
+const GOAL = "e2e_latency";
 const FIGURES = [
   ["interruption_to_silence_ms", "Silent after", "ms"],
   ["av_skew_ms", "Lips − sound", "ms"],
@@ -29,7 +30,7 @@ export class Waterfall {
 
   /** A turn's numbers; they may come in several messages. */
   metrics(event) {
-    if (event.turn !== this.#turn) this.#metrics = {};
+    if (event.turn !== this.#turn) this.#startOver();
     this.#turn = event.turn;
     for (const [key, value] of Object.entries(event)) if (typeof value === "number") this.#metrics[key] = value;
     this.#draw();
@@ -47,15 +48,17 @@ export class Waterfall {
   }
 
   #draw() {
-    const known = STEPS.filter(([key]) => key in this.#metrics);
+    // In the order in which they happened: the first sound does not wait for the first picture.
+    const known = STEPS.filter(([key]) => key in this.#metrics).sort(([a], [b]) => this.#metrics[a] - this.#metrics[b]);
     const whole = Math.max(1, ...known.map(([key]) => this.#metrics[key]));
     const rows = [];
     let before = 0;
     for (const [key, label] of known) {
       const end = this.#metrics[key];
-      const start = Math.min(before, end);
-      rows.push(this.#row(label, start / whole, (end - start) / whole, `${Math.round(end)} ms`));
-      before = Math.max(before, end);
+      const row = this.#row(label, before / whole, (end - before) / whole, `${Math.round(end)} ms`);
+      row.classList.toggle("goal", key === GOAL);
+      rows.push(row);
+      before = end;
     }
     if (rows.length) {
       const list = element("ol", "steps");
@@ -66,6 +69,12 @@ export class Waterfall {
       if (key in this.#metrics) this.#figure(this.turn, label, String(Math.round(this.#metrics[key])), unit);
     }
     this.#look();
+  }
+
+  #startOver() {
+    this.#metrics = {};
+    this.turn.replaceChildren();
+    for (const [, label] of FIGURES) this.figures.delete(label);
   }
 
   #row(label, start, length, text) {
@@ -96,7 +105,7 @@ export class Waterfall {
 
   /** The one line that shows when the panel is folded. */
   #look() {
-    const voice = this.#metrics.e2e_latency;
+    const voice = this.#metrics[GOAL];
     const parts = [voice !== undefined && `${Math.round(voice)} ms`, this.fps && `${this.fps.toFixed(0)} fps`];
     this.glance.textContent = parts.filter(Boolean).join(" · ");
   }
