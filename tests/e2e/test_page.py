@@ -48,7 +48,9 @@ def frames_of(page: Page, seconds: float) -> float:
 
 def contrast(png: bytes) -> float:
     """Standard deviation of a picture's values, 0 to 127; 0: blank."""
-    return float(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).std())
+    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    return float(pixels.std())
 
 
 def test_a_newcomer_asks_hears_sees_and_interrupts(page: Page) -> None:
