@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	gatherTimeout = time.Second
+	answerTimeout = 2 * time.Second
 	headerTimeout = 5 * time.Second
 	bodyTimeout   = 10 * time.Second
 	// shutdownTimeout is for calls that are being answered when everything closes.
@@ -65,7 +65,7 @@ func New(c config.Config, log *slog.Logger) (*Gateway, error) {
 	hub := session.NewHub(rtc, streams, session.Options{
 		PeersPerSession: c.Joins.PeersPerSession, Sessions: c.Joins.Sessions,
 		Connect: c.Joins.ConnectSeconds.Duration(), Empty: c.Joins.EmptySessionSeconds.Duration(),
-		KeyframeInterval: c.Media.KeyframeIntervalMS.Duration(), GatherTimeout: gatherTimeout,
+		KeyframeInterval: c.Media.KeyframeIntervalMS.Duration(), Answer: answerTimeout,
 	}, log, numbers)
 	numbers.Watch(hub.Count, hub.Peers)
 	api := httpapi.New(hub, token.NewVerifier(c.TokenSecret, time.Now), numbers.Handler(), httpapi.Options{

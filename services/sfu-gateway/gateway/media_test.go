@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -43,6 +44,18 @@ func TestPublishAndWatch(t *testing.T) {
 		if status := p.hangUp(); status != http.StatusNotFound {
 			t.Errorf("second DELETE of %s: %d", p.role, status)
 		}
+	}
+}
+
+// A gateway that never sends checks of its own connects as well, on one address or on all.
+func TestICELite(t *testing.T) {
+	for _, bind := range []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4zero} {
+		t.Run(bind.String(), func(t *testing.T) {
+			g := start(t, func(c *config.Config) { c.ICE.Lite, c.Bind = true, bind })
+			g.publishing(t, "s1", "face", 100)
+			viewer := g.viewing(t, "s1")
+			eventually(t, "media flows", func() bool { return viewer.has("audio", "face") && viewer.has("video", "face") })
+		})
 	}
 }
 

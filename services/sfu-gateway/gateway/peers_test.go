@@ -59,7 +59,7 @@ func start(t *testing.T, change func(*config.Config)) *running {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{Gateway: g, t: t, url: "http://" + g.Address(), stop: stop, done: make(chan error, 1)}
+	r := &running{Gateway: g, t: t, url: "http://127.0.0.1:" + strconv.Itoa(c.Port), stop: stop, done: make(chan error, 1)}
 	go func() { r.done <- g.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
@@ -153,6 +153,9 @@ func newPeer(t *testing.T, g *running) *peer {
 	mux := webrtc.NewICEUDPMux(nil, socket)
 	settings.SetICEUDPMux(mux)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	// A client of pion's that connects at once, as it can on loopback, may never start its DTLS handshake.
+	settings.SetHostAcceptanceMinWait(20 * time.Millisecond)
+	settings.SetPrflxAcceptanceMinWait(20 * time.Millisecond)
 	settings.SetICETimeouts(500*time.Millisecond, 10*time.Second, 100*time.Millisecond)
 	settings.DisableSRTPReplayProtection(true) // packets that are sent again are counted
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithSettingEngine(settings))

@@ -31,8 +31,8 @@ type Options struct {
 	Connect, Empty time.Duration
 	// KeyframeInterval is the least time between two requests to one renderer.
 	KeyframeInterval time.Duration
-	// GatherTimeout bounds the wait for the candidates of an answer.
-	GatherTimeout time.Duration
+	// Answer bounds the wait for what an answer needs.
+	Answer time.Duration
 }
 
 // Hub holds all sessions. Its lock guards which sessions and peers there are; media never takes it.

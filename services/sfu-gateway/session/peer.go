@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -14,6 +15,8 @@ import (
 	"flashback/sfu-gateway/stream"
 	"flashback/sfu-gateway/token"
 )
+
+var errNotReady = errors.New("the connection was not ready for an answer in time")
 
 // Sender reports are frequent at first, so that a browser finds its audio and video in sync at once.
 const (
@@ -106,6 +109,9 @@ func (p *Peer) negotiate(plan offer.Plan) (string, error) {
 		channel.OnOpen(func() { _ = channel.Close() }) // nothing here uses them
 	})
 	pc.OnConnectionStateChange(p.onState)
+	checking := make(chan struct{})
+	started := sync.OnceFunc(func() { close(checking) })
+	pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) { started() })
 	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		if into := streams.up[offer.Kind(track.Kind().String())]; into != nil {
 			p.ingest(track, receiver, into)
@@ -135,11 +141,17 @@ func (p *Peer) negotiate(plan offer.Plan) (string, error) {
 	if err := pc.SetLocalDescription(answer); err != nil {
 		return "", offer.MalformedError{Reason: fmt.Sprintf("the offer cannot be answered: %v", err)}
 	}
-	select {
-	case <-gathered:
-	case <-time.After(p.hub.options.GatherTimeout):
-	case <-p.alive.Done():
-		return "", ErrClosed
+	// The answer waits for its candidates, and for the checks to have begun: a peer that connects before pion has noticed
+	// that they did, as happens on loopback, never gets its DTLS handshake.
+	timeout := time.After(p.hub.options.Answer)
+	for _, ready := range []<-chan struct{}{gathered, checking} {
+		select {
+		case <-ready:
+		case <-timeout:
+			return "", errNotReady
+		case <-p.alive.Done():
+			return "", ErrClosed
+		}
 	}
 	return pc.LocalDescription().SDP, nil
 }
