@@ -34,9 +34,7 @@ async def http(missing: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     async def two() -> str | None:
         return missing.get("two")
 
-    app = create_service(
-        "sample", Settings(), lifespan=lifespan, checks={"one": one, "two": two}, max_body_bytes=100
-    )
+    app = create_service("sample", Settings(), lifespan=lifespan, checks={"one": one, "two": two}, max_body_bytes=100)
 
     @app.post("/double")
     async def double(body: Body) -> int:

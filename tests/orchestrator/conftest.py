@@ -45,7 +45,7 @@ class Stack:
         self.settings = self.with_settings()
         self.port = free_port()
         self.server = Server(create_app(self.settings), self.port)
-        self.http = httpx.AsyncClient(base_url=self.server.url, timeout=DEADLINE_S)
+        self.http = httpx.AsyncClient(base_url=self.server.url, timeout=DEADLINE_S, verify=False)
 
     def with_settings(self, **changes: Any) -> OrchestratorSettings:
         return OrchestratorSettings(

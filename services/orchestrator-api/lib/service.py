@@ -2,8 +2,10 @@
 waits."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx
@@ -45,6 +47,7 @@ class Service:
             timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=30),
             trust_env=False,  # a proxy of the environment is not for calls between services
+            verify=_trusted(),
         )
 
     async def close(self) -> None:
@@ -118,6 +121,12 @@ class Service:
             status=answer.status_code,
             retry_after_s=float(retry_after) if retry_after.replace(".", "", 1).isdigit() else 1.0,
         )
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Reading all certificates of a machine takes a while: once is enough."""
+    return ssl.create_default_context()
 
 
 async def server_sent(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, str]]:

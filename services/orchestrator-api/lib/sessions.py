@@ -200,9 +200,10 @@ class Sessions:
     async def adopt(self) -> None:
         """Take over the sessions of the orchestrator before this one, if their avatars are still on the air."""
         try:
-            registered, on_air = await self._registry.all(), await self._services.renderer.sessions()
+            registered = await self._registry.all()
+            on_air = await self._services.renderer.sessions() if registered else {}
         except (ServiceError, *AWAY) as error:
-            logger().info("no sessions to take over", reason=str(error))
+            logger().warning("sessions of before cannot be taken over", reason=str(error))
             return
         for id in registered.keys() & on_air.keys():
             fields = registered[id]
@@ -224,7 +225,8 @@ class Sessions:
             await self._count_viewers()
             now = self._around.clock()
             for session in self.all():
-                if now - session.seen_at > self._settings.session_linger_seconds:
+                lingers = now - session.seen_at <= self._settings.session_linger_seconds
+                if not lingers and session.id in self._live:
                     logger().info("nobody watches any more", session=session.id)
                     await self.close(session.id)
             self._publisher.publish(SERVICES_CHANNEL, self._heartbeat())
