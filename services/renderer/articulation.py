@@ -77,7 +77,7 @@ def vector(shape: dict[str, float]) -> Vector:
 _TARGETS = {v: vector(shape) for v, shape in SHAPES.items()}
 _PULLS = {v: np.array([s.get(name, s["*"]) for name in MOUTH]) for v, s in _STRENGTH.items()}
 _REACH = np.array([_REACH_MS.get(name, _REACH_MS_OTHERS) for name in MOUTH])
-_SEAL, _JAW, _PRESS = MOUTH.index("seal"), MOUTH.index("jaw"), MOUTH.index("press")
+_SEAL, _JAW = MOUTH.index("seal"), MOUTH.index("jaw")
 
 
 @dataclass(frozen=True, slots=True)

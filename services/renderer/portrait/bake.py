@@ -9,22 +9,13 @@ import time
 from pathlib import Path
 
 from services.common.logs import configure_logs, logger
-from services.common.settings import Settings
 from services.renderer.portrait import cache
 from services.renderer.portrait.layers import bake
 from services.renderer.portrait.people import PEOPLE
 from services.renderer.portrait.styles import STYLES, graded, preset_for
+from services.renderer.settings import RendererSettings
 
 _PARTS = 5
-
-
-class BakeSettings(Settings):
-    """The renderer's keys that the layers depend on."""
-
-    avatar: str = "joe"
-    style_prompt: str = "warm studio portrait, soft key light, teal and amber background"
-    style_cfg: float = 2.5
-    render_cache_dir: Path = Path(".run/portrait")
 
 
 def bake_to_cache(folder: Path, avatar: str, style: str, cfg: float) -> Path:
@@ -49,7 +40,7 @@ def bake_to_cache(folder: Path, avatar: str, style: str, cfg: float) -> Path:
 
 
 def main() -> None:
-    settings = BakeSettings()
+    settings = RendererSettings()
     parser = argparse.ArgumentParser(description="Draw a portrait's layers ahead of time.")
     parser.add_argument("avatar", nargs="?", default=settings.avatar, choices=sorted(PEOPLE))
     parser.add_argument("style", nargs="?", default=preset_for(settings.style_prompt), choices=sorted(STYLES))

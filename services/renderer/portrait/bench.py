@@ -7,12 +7,13 @@ import time
 import numpy as np
 
 from services.renderer.portrait import cache
-from services.renderer.portrait.bake import BakeSettings, bake_to_cache
+from services.renderer.portrait.bake import bake_to_cache
 from services.renderer.portrait.face import Face
 from services.renderer.portrait.people import PEOPLE
 from services.renderer.portrait.pose import Pose
 from services.renderer.portrait.rehearsal import SENTENCE_MS, performance
 from services.renderer.portrait.styles import STYLES, graded
+from services.renderer.settings import RendererSettings
 
 _FRAMES = 150
 
@@ -34,7 +35,7 @@ def measured(face: Face, poses: list[Pose]) -> dict[str, float]:
 
 
 def main() -> None:
-    settings, results = BakeSettings(), {}
+    settings, results = RendererSettings(), {}
     for name, who in PEOPLE.items():
         path = bake_to_cache(settings.render_cache_dir, name, "studio", settings.style_cfg)
         began = time.perf_counter()

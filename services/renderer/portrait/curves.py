@@ -56,12 +56,6 @@ def bump(x: Field, y: Field, cx: float, cy: float, sx: float, sy: float, turn: f
     return np.asarray(np.exp(-0.5 * ((dx / sx) ** 2 + (dy / sy) ** 2)))
 
 
-def soft_max(a: Field, b: Field, k: float) -> Field:
-    """The larger of two, with a rounded seam of width k."""
-    h = np.clip(0.5 + 0.5 * (a - b) / k, 0, 1)
-    return b * (1 - h) + a * h + k * h * (1 - h)
-
-
 def unit(rows: Field) -> Field:
     """Vectors of length 1 along the last axis."""
     return np.asarray(rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + 1e-6))

@@ -13,12 +13,13 @@ from services.common.speech import VISEMES
 from services.renderer.articulation import SHAPES
 from services.renderer.engine import Frame
 from services.renderer.portrait import cache
-from services.renderer.portrait.bake import BakeSettings, bake_to_cache
+from services.renderer.portrait.bake import bake_to_cache
 from services.renderer.portrait.face import Face
 from services.renderer.portrait.people import PEOPLE
 from services.renderer.portrait.pose import Pose
 from services.renderer.portrait.rehearsal import performance
 from services.renderer.portrait.styles import STYLES, graded
+from services.renderer.settings import RendererSettings
 
 EXPRESSIONS: dict[str, dict[str, float]] = {
     "rest": {},
@@ -95,7 +96,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    settings = BakeSettings()
+    settings = RendererSettings()
 
     def keep(name: str, image: Frame) -> None:
         path = chosen.folder / f"{name}.png"
