@@ -72,6 +72,13 @@ def announce(parts: list[Process], manager: "Supervisor") -> None:
     manager.say("")
 
 
+def wait_briefly(part: Process, seconds: float = 2) -> None:
+    """Until the process is ready, or for so long."""
+    deadline = time.monotonic() + seconds
+    while not part.ready() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 class Supervisor(Manager):  # type: ignore[misc]  # honcho has no types
     """honcho's manager, with our own lines instead of its process ids, that remembers which process died first."""
 
@@ -86,8 +93,15 @@ class Supervisor(Manager):  # type: ignore[misc]  # honcho has no types
         self.events.put(Message("line", text + "\n", datetime.now(), "up", None))
 
     def _start(self) -> None:
-        super()._start()  # forks; a thread may only be started after that
-        threading.Thread(target=announce, args=(self.parts, self), daemon=True).start()
+        for part in self.parts:
+            relay = multiprocessing.Process(target=self._processes[part.name]["obj"].run, args=(self.events, True))
+            self._processes[part.name]["process"] = relay
+            relay.start()
+            if (
+                part.name == "redis"
+            ):  # comes up in an instant; without it everybody's first words would be that it is away
+                wait_briefly(part)
+        threading.Thread(target=announce, args=(self.parts, self), daemon=True).start()  # after the last fork
 
     def terminate(self) -> None:
         if not self._terminating:
