@@ -1,6 +1,9 @@
 """What every FastAPI service has: health, readiness, metrics, problem documents, a limit on bodies, logs."""
 
 import asyncio
+import contextlib
+import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -14,6 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.common.errors import Problem, install_problem_handlers
 from services.common.logs import configure_logs
 from services.common.settings import Settings
+
+STARTUP_FAILED = 3
+"""Exit status of a service that could not begin to listen; what uvicorn itself exits with."""
 
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: None, or a sentence that says what is missing."""
@@ -64,9 +70,29 @@ def create_service(
     return app
 
 
-def serve(app: FastAPI, settings: Settings, port: int, *, host: str | None = None) -> None:
+class _Server(uvicorn.Server):
+    """Tells the app that it is to stop before it waits for open streams: they end only if the app ends them."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._on_stop:
+            self._on_stop()
+        await super().shutdown(sockets)
+
+
+def serve(
+    app: FastAPI,
+    settings: Settings,
+    port: int,
+    *,
+    host: str | None = None,
+    on_stop: Callable[[], None] | None = None,
+) -> None:
     """Run the app until SIGTERM or SIGINT, on `HOST` unless told otherwise, at the port moved by `PORT_OFFSET`."""
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host or settings.host,
         port=settings.port(port),
@@ -75,6 +101,11 @@ def serve(app: FastAPI, settings: Settings, port: int, *, host: str | None = Non
         timeout_graceful_shutdown=2,
         ws_max_size=64 * 1024,
     )
+    server = _Server(config, on_stop)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILED)
 
 
 class BodyLimit:

@@ -61,8 +61,20 @@ def main() -> None:
     try:
         settings = OrchestratorSettings()
     except ValidationError as error:
-        sys.exit("; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors()))
-    serve(create_app(settings), settings, settings.orchestrator_port, host=settings.orchestrator_bind)
+        sys.exit("; ".join(_sentence(e["loc"], e["msg"]) for e in error.errors()))
+    app = create_app(settings)
+    serve(
+        app,
+        settings,
+        settings.orchestrator_port,
+        host=settings.orchestrator_bind,
+        on_stop=lambda: app.state.sessions.hang_up(),
+    )
+
+
+def _sentence(where: tuple[int | str, ...], what: str) -> str:
+    key = "".join(f"{part}: ".upper() for part in where)
+    return key + what.removeprefix("Value error, ")
 
 
 if __name__ == "__main__":

@@ -248,7 +248,7 @@ class FakeRenderer(Fake):
                 raise Problem(503, "All places of this renderer are taken.", headers={"Retry-After": "5"})
             else:
                 self.faces[session] = Face(session, body, self.by_itself)
-            return {"session": session}
+            return {"session": session, "style": self.faces[session].style}
 
         @app.get("/v1/sessions")
         async def list_faces() -> dict[str, Any]:

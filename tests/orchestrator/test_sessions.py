@@ -192,6 +192,7 @@ async def test_sessions_can_be_looked_at(stack: Stack) -> None:
         await page.state("listening", 1)
     seen = (await stack.http.get(f"/session/{opened['session']}")).json()
     assert (seen["session"], seen["state"], seen["turn"]) == (opened["session"], "listening", 1)
+    assert seen["style"] == "studio"
     assert seen["latency"]["e2e_latency"] > 0
     stack.gateway.viewers[opened["session"]] = 3
 

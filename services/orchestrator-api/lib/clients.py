@@ -16,7 +16,7 @@ from services.orchestrator_api.lib.service import CALL_S, CHECK_S, CONNECT_S, Se
 
 WRITING_S = 30.0  # a language model may take its time before the first word
 SOUND_S = 15.0
-FACE_S = 15.0  # a new avatar is drawn and published before the renderer answers
+FACE_S = 30.0  # a new avatar is drawn and published before the renderer answers
 CANCEL_S = 0.5  # a renderer that does not fall silent in this time is taken at its last word
 
 
@@ -40,6 +40,7 @@ class _Utterance(BaseModel):
 class _FaceSeen(BaseModel):
     session: str
     turn: int = 0
+    style: str | None = None
 
 
 class _Faces(BaseModel):
@@ -77,6 +78,7 @@ class _Rooms(BaseModel):
 
 _FIELDS = TypeAdapter(dict[str, Any])
 _SPEECH = TypeAdapter(Speech)
+_FACE = TypeAdapter(_FaceSeen)
 _FACES = TypeAdapter(_Faces)
 _VOICES = TypeAdapter(list[_Voice])
 _BUFFERED = TypeAdapter(_Buffered)
@@ -126,9 +128,10 @@ class Renderer(Service):
     def __init__(self, address: str) -> None:
         super().__init__("renderer", address)
 
-    async def open(self, face: Face) -> None:
-        """The avatar is on the air when this returns; one that already is stays."""
-        await self.call("POST", "/v1/sessions", body=face, timeout_s=FACE_S)
+    async def open(self, face: Face) -> str | None:
+        """The avatar is on the air when this returns; one that already is stays. The style that it has."""
+        answer = await self.call("POST", "/v1/sessions", body=face, timeout_s=FACE_S)
+        return self.parsed(_FACE, answer.content).style
 
     async def sessions(self) -> dict[str, int]:
         """Who is on the air, and the last turn each knows of."""

@@ -132,6 +132,7 @@ class Sessions:
             if failures:
                 await self._dismantle(id)
                 raise _as_problem(failures)
+            session.style = showing.result()
             self._begin(session)
         finally:
             self._opening.discard(id)
@@ -248,6 +249,11 @@ class Sessions:
     def _heartbeat(self) -> Heartbeat:
         instance = f"{self._settings.orchestrator_bind}:{self._settings.port(self._settings.orchestrator_port)}"
         return Heartbeat(service="orchestrator-api", instance=instance, sessions=len(self._live))
+
+    def hang_up(self) -> None:
+        """Let every open stream of events end: whoever serves them wants to stop."""
+        for session in self.all():
+            session.audience.end()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
