@@ -123,5 +123,9 @@ func (t *Tap) Report() []rtcp.Packet {
 	if report == nil {
 		return nil
 	}
-	return []rtcp.Packet{report, &rtcp.SourceDescription{Chunks: t.track.CreateSourceDescriptionChunks()}}
+	// One chunk: ion-sfu would add a second one of the same source for its mid, and some receivers (aiortc) misread the
+	// padding between two and drop the report with them.
+	name := rtcp.SourceDescriptionItem{Type: rtcp.SDESCNAME, Text: t.track.StreamID()}
+	chunk := rtcp.SourceDescriptionChunk{Source: report.SSRC, Items: []rtcp.SourceDescriptionItem{name}}
+	return []rtcp.Packet{report, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{chunk}}}
 }
