@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from services.common.messages import Metrics, SessionState
+from services.common.messages import Message, Metrics, SessionState
 from services.common.speech import SessionId
 
 
@@ -62,6 +62,14 @@ class Ask(BaseModel):
     session: SessionId | None = None
 
 
+Latency = dict[str, float]
+"""The numbers of a turn's `metrics` event; what is not known is absent."""
+
+
+def latency_of(numbers: Metrics) -> Latency:
+    return numbers.model_dump(exclude_none=True, exclude={*Message.model_fields, "type"})
+
+
 class Source(BaseModel):
     """A passage of the corpus that the answer rests on."""
 
@@ -78,7 +86,7 @@ class Answered(BaseModel):
     text: str
     citations: list[Source]
     spoken: bool
-    latency: Metrics
+    latency: Latency
 
 
 class Which(BaseModel):
@@ -122,7 +130,7 @@ class SessionView(BaseModel):
     turn: int
     viewers: int
     style: str | None
-    latency: Metrics | None
+    latency: Latency
 
 
 class SessionList(BaseModel):

@@ -29,7 +29,7 @@ from services.orchestrator_api.lib import state
 from services.orchestrator_api.lib.audience import Audience
 from services.orchestrator_api.lib.bus import Publisher, Registry
 from services.orchestrator_api.lib.clients import Face, Services
-from services.orchestrator_api.lib.contracts import Cancelled, SessionView
+from services.orchestrator_api.lib.contracts import Cancelled, SessionView, latency_of
 from services.orchestrator_api.lib.inbox import Inbox
 from services.orchestrator_api.lib.service import ServiceError
 from services.orchestrator_api.lib.state import Effect
@@ -135,7 +135,7 @@ class Session:
             turn=self._number,
             viewers=self.viewers,
             style=self.style,
-            latency=self._latency,
+            latency=latency_of(self._latency) if self._latency else {},
         )
 
     # --- events and effects -------------------------------------------------------------------------------------------

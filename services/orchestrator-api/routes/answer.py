@@ -13,7 +13,7 @@ from services.common.answering import Question
 from services.common.errors import Problem
 from services.common.messages import Error, Event, Interrupted, Metrics, State
 from services.orchestrator_api.lib.answer import Answer
-from services.orchestrator_api.lib.contracts import Answered, Ask, Cancelled, Which
+from services.orchestrator_api.lib.contracts import Answered, Ask, Cancelled, Which, latency_of
 from services.orchestrator_api.lib.service import ServiceError
 from services.orchestrator_api.lib.session import Session
 from services.orchestrator_api.lib.sessions import Sessions
@@ -57,7 +57,7 @@ async def _said(text: str, session: Session) -> Answered:
         text=turn.answer.text,
         citations=turn.answer.sources(),
         spoken=True,
-        latency=turn.metrics(),
+        latency=latency_of(turn.metrics()),
     )
 
 
@@ -84,7 +84,7 @@ async def _text_only(text: str, sessions: Sessions) -> Answered:
         text=answer.text,
         citations=answer.sources(),
         spoken=False,
-        latency=_latency(answer),
+        latency=latency_of(_latency(answer)),
     )
 
 
