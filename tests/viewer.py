@@ -12,9 +12,10 @@ import numpy as np
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpSrPacket
+from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.renderer.mouth import mouth_openness
+from tests.renderer.mouth import MOUTH_BOX, mouth_openness
 
 VOICED_RMS = 0.004
 """Loudness (full scale 1) above which a 20 ms frame counts as voice; the avatar's silence is digital silence."""
@@ -27,12 +28,14 @@ T = TypeVar("T")
 class Sample:
     """One decoded frame. `at`: monotonic seconds when it was decoded; `rtp`: ticks of its track's clock.
 
-    `value`: loudness (RMS, full scale 1) of sound, openness of the mouth of a picture.
+    `value`: loudness (RMS, full scale 1) of sound, openness of the mouth of a picture. `motion`: how much the picture's
+    mouth differs from the picture before, mean of 8-bit values.
     """
 
     at: float
     rtp: int
     value: float
+    motion: float = 0.0
 
 
 @dataclass
@@ -104,7 +107,9 @@ class Viewer:
         self._tasks.append(asyncio.create_task(self._read(track, mine)))
 
     async def _read(self, track: MediaStreamTrack, mine: Track) -> None:
+        mouth_before: NDArray[np.int16] | None = None
         while True:
+            motion = 0.0
             try:
                 frame: Any = await track.recv()
             except MediaStreamError:
@@ -115,7 +120,11 @@ class Viewer:
             else:
                 picture = await asyncio.to_thread(frame.to_ndarray, format="bgr24")
                 value = await asyncio.to_thread(mouth_openness, picture)
-            mine.samples.append(Sample(at, frame.pts, value))
+                x0, y0, x1, y1 = MOUTH_BOX
+                mouth = picture[y0:y1, x0:x1].astype(np.int16)
+                motion = 0.0 if mouth_before is None else float(np.abs(mouth - mouth_before).mean())
+                mouth_before = mouth
+            mine.samples.append(Sample(at, frame.pts, value, motion))
 
     def voiced_since(self, at: float) -> list[Sample]:
         return [s for s in self.audio.since(at) if s.value > VOICED_RMS]

@@ -16,7 +16,7 @@ from tests.viewer import Viewer, eventually
 
 HOW = {
     "e2e_latency_ms": "question sent on the control socket to the first voiced 20 ms of sound decoded at the viewer",
-    "first_lip_movement_ms": "question sent to the first decoded picture with the mouth more open than at rest",
+    "first_lip_movement_ms": "question sent to the first decoded picture whose mouth moves more than at rest",
     "interruption_to_silence_ms": "cancel sent to the last voiced 20 ms decoded (the viewer's jitter buffer included)",
     "av_skew_ms": "lag between mouth opening and loudness on the sender's clock, absolute, one value an answer",
     "av_skew_median_ms": "the same with its sign; positive: the mouth is late",

@@ -37,8 +37,7 @@ async def answers(viewer: Viewer, control: Control, results: Results, count: int
     """Ask; time the first voiced sound and the first lip movement as decoded here; correlate mouth and sound."""
     for i in range(count):
         await quiet(viewer)
-        calm = [s.value for s in viewer.video.samples[-30:]]
-        moving = max(calm) + 4 * float(np.std(calm)) + 1e-6
+        moving = 1.5 * max(s.motion for s in viewer.video.samples[-15:]) + 0.5
         asked = await control.send("start_reply", text=QUESTIONS[i % len(QUESTIONS)])
         started = len(control.events)
         await eventually(partial(viewer.voiced_since, asked), why="no voice")
@@ -46,7 +45,7 @@ async def answers(viewer: Viewer, control: Control, results: Results, count: int
         await asyncio.sleep(0.3)  # what is still on its way to this viewer
         voiced = viewer.voiced_since(asked)
         results.e2e.append((voiced[0].at - asked) * 1000)
-        lips = next((s.at for s in viewer.video.since(asked) if s.value > moving), None)
+        lips = next((s.at for s in viewer.video.since(asked) if s.motion > moving), None)
         if lips is not None:
             results.lips.append((lips - asked) * 1000)
         skew = skew_ms(viewer.audio, viewer.video, voiced[0].at - 0.3, voiced[-1].at + 0.3)
