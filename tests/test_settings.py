@@ -33,7 +33,7 @@ def keys_of_the_file() -> dict[str, str]:
 def keys_that_are_read() -> set[str]:
     for module in SETTINGS_MODULES:
         import_module(module)
-    classes = [Settings, *all_subclasses(Settings)]
+    classes: list[type[Settings]] = [Settings, *all_subclasses(Settings)]
     python = {name.upper() for settings in classes for name in settings.model_fields}
     gateway = (ROOT / "services/sfu-gateway").rglob("*.go")
     go = {

@@ -61,10 +61,11 @@ class Track:
 
 
 class Viewer:
-    """Joins a session, watches and listens. Use as an async context manager."""
+    """Joins a session, watches and listens; with `token` as one who was there before. An async context manager."""
 
-    def __init__(self, url: str, session: str | None = None) -> None:
+    def __init__(self, url: str, session: str | None = None, token: str | None = None) -> None:
         self.url, self.wanted = url, session
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.http = httpx.AsyncClient(base_url=url, timeout=15)
         self.pc = RTCPeerConnection()
         self.audio, self.video = Track("audio", 48000), Track("video", 90000)
@@ -77,7 +78,8 @@ class Viewer:
         self.pc.on("track", self._on_track)
         await self.pc.setLocalDescription(await self.pc.createOffer())
         body = {"sdp": self.pc.localDescription.sdp, "type": "offer"}
-        response = await self.http.post("/session", json=body | ({"session": self.wanted} if self.wanted else {}))
+        body |= {"session": self.wanted} if self.wanted else {}
+        response = await self.http.post("/session", json=body, headers=self.headers)
         assert response.status_code == 201, response.text
         answer = response.json()
         self.session, self.token = answer["session"], answer["token"]
