@@ -89,9 +89,12 @@ class Viewer:
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        ends = await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.pc.close()
         await self.http.aclose()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end  # a reader that died would look like a track that is silent
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         mine = self.audio if track.kind == "audio" else self.video

@@ -24,6 +24,16 @@ CLOSE_TIMEOUT_S = 1.0
 aioice.ice.CONSENT_INTERVAL = 1
 aioice.ice.CONSENT_FAILURES = 2
 
+_found_addresses = aioice.ice.get_host_addresses
+
+
+def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    """aioice leaves loopback out; on a machine without a network nothing else is there to reach the gateway by."""
+    return _found_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+
+aioice.ice.get_host_addresses = _host_addresses
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
