@@ -1,13 +1,13 @@
 """Which processes make up the product, what they listen on, and how one knows that they are ready."""
 
+import contextlib
 import shutil
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-
-import httpx
 
 from services.stack.environment import ROOT, RUN
 
@@ -39,8 +39,11 @@ class Process:
                 with socket.create_connection((_reachable(self.host), self.port), timeout=1) as s:
                     s.sendall(b"PING\r\n")
                     return s.recv(16).startswith(b"+PONG")
-            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
-        except (OSError, httpx.HTTPError):
+            connection = HTTPConnection(_reachable(self.host), self.port, timeout=2)
+            with contextlib.closing(connection):
+                connection.request("GET", "/readyz")
+                return connection.getresponse().status == 200
+        except (OSError, HTTPException):
             return False
 
     def taken_port(self) -> str | None:
