@@ -11,7 +11,7 @@ import (
 // all, and is then passed on out of order.
 const (
 	orderWait = 20 * time.Millisecond
-	orderHeld = 32
+	orderHeld = 128 // a large keyframe
 )
 
 // order puts video packets back in the order they were sent in.
