@@ -48,8 +48,11 @@ def install_problem_handlers(app: FastAPI) -> None:
         return Problem(422, detail, errors=errors).response()
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> JSONResponse:
-        return Problem(error.status_code, str(error.detail), headers=error.headers).response()
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        detail = str(error.detail)
+        if detail == HTTPStatus(error.status_code).phrase:  # the router's own words
+            detail = f"{request.method} {request.url.path} is not a call of this service; /docs lists them."
+        return Problem(error.status_code, detail, headers=error.headers).response()
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
