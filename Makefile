@@ -24,7 +24,7 @@ up: setup ## install what is missing, start everything, print the address; Ctrl-
 	@exec $(PY) -m services.stack
 
 setup: .venv/.installed
-	@$(MAKE) -j2 .run/bin/sfu-gateway .run/portrait.baked
+	@$(MAKE) -s -j2 .run/bin/sfu-gateway .run/portrait.baked
 
 test: setup .venv/.installed-dev ## all tests, on free ports, beside a running make up
 	@tools/chromium
@@ -65,7 +65,7 @@ clean: ## remove all that was installed and built
 
 .run/portrait.baked: $(wildcard services/renderer/portrait/*.py) | .venv/.installed
 	@echo "Drawing the face"
-	@$(PY) -m services.renderer.portrait.bake
+	@$(PY) -m services.renderer.portrait.bake --every-style
 	@mkdir -p $(@D) && touch $@
 
 .run/bin/staticcheck:

@@ -40,10 +40,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, invalid: RequestValidationError) -> JSONResponse:
-        errors = [
-            {"field": ".".join(str(part) for part in e["loc"] if part != "body") or "body", "message": e["msg"]}
-            for e in invalid.errors()
-        ]
+        errors = [_complaint(e) for e in invalid.errors()]
         detail = "; ".join(f"{e['field']}: {e['message']}" for e in errors[:5])
         return Problem(422, detail, errors=errors).response()
 
@@ -58,3 +55,13 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         logger().error("unexpected error", path=request.url.path, exc_info=error)
         return Problem(500, "Something unexpected went wrong; the service's log has the details.").response()
+
+
+def _complaint(error: Mapping[str, Any]) -> dict[str, str]:
+    """The field of a refused body and what is wrong with it, in words for whoever sent it."""
+    if error["type"] == "json_invalid":
+        return {"field": "body", "message": f"not JSON (at byte {error['loc'][-1]})"}
+    if error["type"] in ("model_attributes_type", "dict_type") and error["loc"] == ("body",):
+        return {"field": "body", "message": "a JSON object is expected, sent with content-type: application/json"}
+    field = ".".join(str(part) for part in error["loc"] if part != "body")
+    return {"field": field or "body", "message": error["msg"].removeprefix("Value error, ")}

@@ -4,9 +4,10 @@ One key, one meaning: every key stands with a comment in `.env`; a variable of t
 service extends `Settings` with its own keys in its own `settings.py`.
 """
 
-from typing import Literal
+import sys
+from typing import Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -58,3 +59,24 @@ class Settings(BaseSettings):
 
     def _http(self, url: str, port: int) -> str:
         return url.rstrip("/") or f"http://{self.host}:{self.port(port)}"
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def read_settings(settings: type[AnySettings]) -> AnySettings:
+    """The settings, from the environment and `.env`; or the end of the process, with a sentence for each wrong key."""
+    try:
+        return settings()
+    except ValidationError as error:
+        sys.exit("\n".join(complaints(error)))
+
+
+def complaints(error: ValidationError) -> list[str]:
+    """One sentence for each wrong key."""
+    sentences = []
+    for e in error.errors():
+        what = e["msg"].removeprefix("Value error, ")
+        key = ".".join(map(str, e["loc"])).upper()
+        sentences.append(f"{key}: {what}, but it is {e['input']!r:.60}." if key else what)
+    return sentences

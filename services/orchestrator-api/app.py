@@ -1,15 +1,14 @@
 """The orchestrator: sessions, turns and barge-in. The only service that browsers speak HTTP and WebSocket to."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from pydantic import ValidationError
 
 from services.common.bus import RedisBus
 from services.common.service import Check, create_service, serve
+from services.common.settings import read_settings
 from services.orchestrator_api.lib.clients import Gateway, Rag, Renderer, Services, Tts
 from services.orchestrator_api.lib.page import Page
 from services.orchestrator_api.lib.sessions import Sessions
@@ -58,10 +57,7 @@ def create_app(settings: OrchestratorSettings) -> FastAPI:
 
 
 def main() -> None:
-    try:
-        settings = OrchestratorSettings()
-    except ValidationError as error:
-        sys.exit("; ".join(_sentence(e["loc"], e["msg"]) for e in error.errors()))
+    settings = read_settings(OrchestratorSettings)
     app = create_app(settings)
     serve(
         app,
@@ -70,11 +66,6 @@ def main() -> None:
         host=settings.orchestrator_bind,
         on_stop=lambda: app.state.sessions.hang_up(),
     )
-
-
-def _sentence(where: tuple[int | str, ...], what: str) -> str:
-    key = "".join(f"{part}: ".upper() for part in where)
-    return key + what.removeprefix("Value error, ")
 
 
 if __name__ == "__main__":

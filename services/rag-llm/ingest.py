@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from services.common.settings import read_settings
 from services.rag_llm.documents import READERS, Unreadable, read_document
 from services.rag_llm.embedder import Embedder, open_embedder
 from services.rag_llm.excerpts import excerpts_of
@@ -140,7 +141,7 @@ def _assemble(mark: str, old: Index, entries: list[Entry], embedder: Embedder, r
 
 
 def main() -> None:
-    settings, config = RagSettings(), read_config()
+    settings, config = read_settings(RagSettings), read_config()
     if not settings.corpus_dir.is_dir():
         raise SystemExit(f"There is no folder {settings.corpus_dir}: put documents there, or set CORPUS_DIR.")
     # One line that moves on a terminal; a line each in a file.
@@ -151,10 +152,10 @@ def main() -> None:
         sys.stderr.flush()
 
     corpus = Corpus(settings.corpus_dir, config.ingest)
-    _, outcome = ingest(corpus, Store(settings.index_dir), open_embedder(settings, config), report)
+    _, outcome = ingest(corpus, Store(settings.index_folder()), open_embedder(settings, config), report)
     rate = outcome.passages / outcome.seconds if outcome.wrote and outcome.seconds else 0
     sys.stdout.write(
-        f"{outcome.documents} documents, {outcome.passages} passages in {settings.index_dir}: "
+        f"{outcome.documents} documents, {outcome.passages} passages in {settings.index_folder()}: "
         f"{outcome.added} added, {outcome.changed} changed, {outcome.removed} removed, "
         f"{outcome.unchanged} unchanged, {len(outcome.skipped)} skipped, in {outcome.seconds:.1f} s"
         + (f" ({rate:.0f} passages a second)\n" if rate else "\n")

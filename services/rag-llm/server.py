@@ -17,6 +17,7 @@ from services.common.logs import logger
 from services.common.messages import CONTROL_PATTERN, CONTROLS, SERVICES_CHANNEL, Cancel, Close, Heartbeat
 from services.common.metrics import RAG_RETRIEVAL_LATENCY
 from services.common.service import create_service, serve
+from services.common.settings import read_settings
 from services.rag_llm.embedder import open_embedder
 from services.rag_llm.engine import AnswerEngine, open_engine, passage_of
 from services.rag_llm.ingest import Corpus
@@ -55,7 +56,7 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
     config = config or read_config()
     embedder = open_embedder(settings, config)
     corpus = Corpus(settings.corpus_dir, config.ingest)
-    knowledge = Knowledge(corpus, Store(settings.index_dir), embedder, config.retrieval)
+    knowledge = Knowledge(corpus, Store(settings.index_folder()), embedder, config.retrieval)
     engine = open_engine(settings, config)
     turns = Turns()
 
@@ -160,7 +161,7 @@ async def _beat(bus: Bus, instance: str, turns: Turns) -> None:
 
 
 def main() -> None:
-    settings = RagSettings()
+    settings = read_settings(RagSettings)
     serve(create_app(settings), settings, settings.rag_port)
 
 

@@ -1,5 +1,6 @@
 """The settings of rag-llm: where the documents are and what answers, from `.env`; how, from `config.yaml`."""
 
+import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,10 @@ class RagSettings(Settings):
     embedder: Literal["minilm", "sentence-transformers"] = "minilm"
     corpus_dir: Path = Path("corpus")
     index_dir: Path = Path(".run/index")
+
+    def index_folder(self) -> Path:
+        """Each corpus has an index of its own, so that reading one never changes what another copy answers from."""
+        return self.index_dir / hashlib.sha256(str(self.corpus_dir.resolve()).encode()).hexdigest()[:12]
 
 
 class _Section(BaseModel):

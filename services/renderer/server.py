@@ -20,6 +20,7 @@ from services.common.bus import Bus, RedisBus
 from services.common.errors import Problem
 from services.common.logs import configure_logs, logger
 from services.common.service import create_service, serve
+from services.common.settings import read_settings
 from services.common.speech import SessionId, Speech
 from services.renderer.engine import Engine
 from services.renderer.engines import EngineUnavailableError, load_engine
@@ -247,7 +248,7 @@ def _when_told_to_stop(act: Callable[[], None]) -> Iterator[None]:
 
 def main() -> None:
     sys.setswitchinterval(SWITCH_S)
-    settings = RendererSettings()
+    settings = read_settings(RendererSettings)
     configure_logs("renderer", settings)
     try:
         engine = load_engine(settings)

@@ -93,6 +93,14 @@ def processes(env: Mapping[str, str]) -> list[Process]:
     ]
 
 
+def free_offset(env: Mapping[str, str]) -> int:
+    """The smallest PORT_OFFSET at which every port is free."""
+    for offset in range(100, 50_000, 100):
+        if not any(part.taken_port() for part in processes({**env, "PORT_OFFSET": str(offset)})):
+            return offset
+    raise StackError("No block of ports is free on this machine.")
+
+
 def redis_server() -> str:
     """`redis-server` from PATH, else the Valkey server that comes in a wheel."""
     if found := shutil.which("redis-server"):

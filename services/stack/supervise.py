@@ -19,9 +19,15 @@ from honcho.manager import Manager
 from honcho.printer import Message, Printer
 from honcho.process import Popen
 from honcho.process import Process as HonchoProcess
+from pydantic import ValidationError
 
+from services.common.settings import complaints
+from services.orchestrator_api.settings import OrchestratorSettings
+from services.rag_llm.settings import RagSettings
+from services.renderer.settings import RendererSettings
 from services.stack.environment import ROOT, environment
-from services.stack.processes import Process, StackError, processes
+from services.stack.processes import Process, StackError, free_offset, processes
+from services.tts.settings import TtsSettings
 
 START_SECONDS = 60
 """How long the whole may take to become ready; the face is drawn anew within this where its cache is gone."""
@@ -30,12 +36,13 @@ START_SECONDS = 60
 def up(overrides: Mapping[str, str] | None = None) -> int:
     """Start everything, print its state, wait for the end. Returns the exit status; 0 after Ctrl-C or SIGTERM."""
     env = environment(overrides)
+    check_settings(env)
     parts = processes(env)
     for part in parts:
         if taken := part.taken_port():
             raise StackError(
                 f"Port {taken} ({part.name}) is in use: stop what listens there, "
-                "or move all ports: PORT_OFFSET=1000 make up"
+                f"or move all ports: PORT_OFFSET={free_offset(env)} make up"
             )
     manager = Supervisor(parts)
     for part in parts:
@@ -45,9 +52,24 @@ def up(overrides: Mapping[str, str] | None = None) -> int:
     manager.loop()
     if manager.first_dead:
         name, code = manager.first_dead
-        raise StackError(f"{name} ended with exit status {code}; its last lines above say why. Everything was stopped.")
+        how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended with exit status {code}"
+        raise StackError(f"{name} {how}, so everything was stopped; its last lines, if any, are above.")
     sys.stdout.write("\nStopped.\n")
     return 0
+
+
+def check_settings(env: Mapping[str, str]) -> None:
+    """Raises StackError for what the services would refuse to start with, before any of them starts."""
+    wrong = set[str]()
+    for settings in (OrchestratorSettings, RagSettings, RendererSettings, TtsSettings):
+        try:
+            settings.model_validate(
+                {key.lower(): value for key, value in env.items() if key.lower() in settings.model_fields}
+            )
+        except ValidationError as error:
+            wrong.update(complaints(error))
+    if wrong:
+        raise StackError("\n".join(sorted(wrong)))
 
 
 def announce(parts: list[Process], manager: "Supervisor") -> None:

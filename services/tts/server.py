@@ -16,6 +16,7 @@ from services.common.errors import Problem
 from services.common.logs import logger
 from services.common.messages import CONTROL_PATTERN, CONTROLS, SERVICES_CHANNEL, Cancel, Close, Heartbeat
 from services.common.service import create_service, serve
+from services.common.settings import read_settings
 from services.common.speech import SessionId, Speech
 from services.tts.catalog import load
 from services.tts.settings import TtsSettings
@@ -165,7 +166,7 @@ async def _beat(bus: Bus, speaker: Speaker) -> None:
 
 
 def main() -> None:
-    settings = TtsSettings()
+    settings = read_settings(TtsSettings)
     serve(create_app(settings), settings, settings.tts_port)
 
 

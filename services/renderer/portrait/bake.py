@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from services.common.logs import configure_logs, logger
+from services.common.settings import read_settings
 from services.renderer.portrait import cache
 from services.renderer.portrait.layers import bake
 from services.renderer.portrait.people import PEOPLE
@@ -40,18 +41,21 @@ def bake_to_cache(folder: Path, avatar: str, style: str, cfg: float) -> Path:
 
 
 def main() -> None:
-    settings = RendererSettings()
+    settings = read_settings(RendererSettings)
     parser = argparse.ArgumentParser(description="Draw a portrait's layers ahead of time.")
     parser.add_argument("avatar", nargs="?", default=settings.avatar, choices=sorted(PEOPLE))
     parser.add_argument("style", nargs="?", default=preset_for(settings.style_prompt), choices=sorted(STYLES))
     parser.add_argument("--folder", type=Path, default=settings.render_cache_dir)
     parser.add_argument("--cfg", type=float, default=settings.style_cfg)
+    parser.add_argument("--every-style", action="store_true", help="this style, then the others")
     parser.add_argument("--background", action="store_true", help="let everything else go first")
     chosen = parser.parse_args()
     configure_logs("renderer", settings)
     if chosen.background:
         os.nice(15)
     bake_to_cache(chosen.folder, chosen.avatar, chosen.style, chosen.cfg)
+    for style in sorted(set(STYLES) - {chosen.style}) if chosen.every_style else ():
+        bake_to_cache(chosen.folder, chosen.avatar, style, chosen.cfg)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ export class Captions {
     this.#line ??= this.#newLine();
     this.root.querySelector(".now")?.classList.remove("now");
     this.#put(word);
-    if (this.#line.scrollWidth > this.#line.clientWidth && this.#line.children.length > 1) {
+    const tall = 1.5 * parseFloat(getComputedStyle(this.#line).lineHeight); // wrapped: the word belongs to the next line
+    if (this.#line.clientHeight > tall && this.#line.children.length > 1) {
       word.remove();
       this.#line = this.#newLine();
       this.#put(word);

@@ -4,15 +4,20 @@ import { element } from "./elements.js";
 export class ConversationView {
   #shown = new Map();
   #partial = element("li", "turn saying");
+  #follow = true; // unless the person reads further up
 
   constructor(root, conversation) {
     this.root = root;
+    const box = root.parentElement;
+    box.addEventListener("scroll", () => (this.#follow = box.scrollTop >= this.#end(box) - 40), { passive: true });
+    new ResizeObserver(() => this.#keepingEnd(() => {})).observe(box);
     conversation.addEventListener("entry", ({ detail }) => this.#keepingEnd(() => this.#render(detail)));
     conversation.addEventListener("removed", ({ detail }) => this.#remove(detail));
     conversation.addEventListener("partial", () => this.#keepingEnd(() => this.#say(conversation.partial)));
   }
 
   #render(entry) {
+    this.#follow ||= !this.#shown.has(entry); // a new question is always shown
     const shown = this.#shown.get(entry) ?? this.#add(entry);
     shown.question.textContent = entry.question;
     shown.question.hidden = !entry.question;
@@ -64,9 +69,8 @@ export class ConversationView {
   /** The newest question stays in view with its answer below, unless the person is reading further up. */
   #keepingEnd(change) {
     const box = this.root.parentElement;
-    const followed = box.scrollTop >= this.#end(box) - 40;
     change();
-    if (followed) box.scrollTop = this.#end(box);
+    if (this.#follow) box.scrollTop = this.#end(box);
   }
 
   /** As far down as one can go without losing the newest question. */
