@@ -60,7 +60,8 @@ def install_problem_handlers(app: FastAPI) -> None:
 def _complaint(error: Mapping[str, Any]) -> dict[str, str]:
     """The field of a refused body and what is wrong with it, in words for whoever sent it."""
     if error["type"] == "json_invalid":
-        return {"field": "body", "message": f"not JSON (at byte {error['loc'][-1]})"}
+        at = f" (at byte {error['loc'][-1]})" if error["loc"] else ""
+        return {"field": "body", "message": f"not JSON{at}"}
     if error["type"] in ("model_attributes_type", "dict_type") and error["loc"] == ("body",):
         return {"field": "body", "message": "a JSON object is expected, sent with content-type: application/json"}
     field = ".".join(str(part) for part in error["loc"] if part != "body")

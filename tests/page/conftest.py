@@ -19,8 +19,9 @@ JOINED = "() => window.flashback?.state === 'listening' && flashback.control"
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
+    """For this package's tests alone: while it is open, no asynchronous test can run."""
     with sync_playwright() as driver:
         yield driver
 
@@ -31,19 +32,19 @@ def speech_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_speech(tmp_path_factory.mktemp("voice") / "speech.wav")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright, speech_file: Path) -> Iterator[Browser]:
     """A browser with a microphone that it lends, and sound without a gesture."""
     yield from _launch(playwright, [*QUIET, *DEVICES, *ALOUD, f"--use-file-for-fake-audio-capture={speech_file}"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def strict_browser(playwright: Playwright) -> Iterator[Browser]:
     """A browser as people have it: no sound before a gesture; here without any microphone."""
     yield from _launch(playwright, [*QUIET, "--autoplay-policy=document-user-activation-required"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def denying_browser(playwright: Playwright) -> Iterator[Browser]:
     """A browser whose person has said no to the microphone."""
     yield from _launch(

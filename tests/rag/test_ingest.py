@@ -17,7 +17,7 @@ from services.rag_llm.embedder_minilm import MiniLM
 from services.rag_llm.index import Index
 from services.rag_llm.ingest import Corpus, Outcome, ingest, signature
 from services.rag_llm.retrieval import search, understand
-from services.rag_llm.settings import Config, IngestConfig
+from services.rag_llm.settings import Config, IngestConfig, RagSettings
 from services.rag_llm.store import Store
 from tests.rag.shop import DOCUMENTS, write_pdf, write_shop
 
@@ -221,3 +221,10 @@ def test_from_a_shell(tmp_path: Path) -> None:
     assert "1 skipped" in done.stdout
     assert "skipped bad.pdf: " in done.stderr
     assert "embedded " in done.stderr
+
+
+def test_each_corpus_has_an_index_of_its_own(tmp_path: Path) -> None:
+    """Two corpora under one INDEX_DIR never share an index, and one corpus always finds its own."""
+    one, other = (RagSettings(corpus_dir=tmp_path / name, index_dir=tmp_path / "index") for name in ("a", "b"))
+    assert one.index_folder() != other.index_folder()
+    assert one.index_folder() == RagSettings(corpus_dir=tmp_path / "a", index_dir=tmp_path / "index").index_folder()

@@ -96,7 +96,7 @@ def test_a_dead_child_ends_everything_and_is_named(launcher: Launcher) -> None:
     victim.kill()
     output = launcher.rest()
     assert launcher.process.returncode == 1
-    assert "rag-llm ended" in output
+    assert "rag-llm was killed (SIGKILL)" in output
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
 
@@ -111,3 +111,19 @@ def test_no_process_outlives_a_killed_launcher(launcher: Launcher) -> None:
     launcher.rest()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("PORT_OFFSET", "abc"), ("TTS_ENGINE", "nonsense"), ("BUFFER_SECONDS", "-1"), ("STYLE_CFG", "99")],
+)
+def test_a_wrong_setting_is_a_sentence(launcher: Launcher, key: str, value: str) -> None:
+    """A value that no service would take is named with its key before anything starts."""
+    launcher.env[key] = value
+    launcher.start()
+    output = launcher.rest()
+    assert launcher.process.returncode == 1
+    assert f"{key}: " in output
+    assert value in output
+    assert "Traceback" not in output
+    assert "is ready" not in output
