@@ -4,8 +4,9 @@ import re
 from importlib import import_module
 
 import pytest
+from pydantic import ValidationError
 
-from services.common.settings import Settings
+from services.common.settings import Settings, complaints
 from services.stack.environment import ROOT
 
 SETTINGS_MODULES = [
@@ -79,3 +80,13 @@ def test_defaults_equal_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: obje
         monkeypatch.delenv(key, raising=False)
     monkeypatch.chdir(ROOT)
     assert Settings() == Settings(_env_file=None)  # type: ignore[call-arg]  # pydantic-settings' own argument
+
+
+def test_a_refused_secret_is_not_shown() -> None:
+    """The sentence about a wrong setting quotes its value, but never a secret's."""
+    with pytest.raises(ValidationError) as refused:
+        Settings.model_validate({"token_secret": ["hunter2"], "port_offset": "abc"})
+    said = "\n".join(complaints(refused.value))
+    assert "TOKEN_SECRET" in said
+    assert "'abc'" in said
+    assert "hunter2" not in said

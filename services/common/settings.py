@@ -78,5 +78,7 @@ def complaints(error: ValidationError) -> list[str]:
     for e in error.errors():
         what = e["msg"].removeprefix("Value error, ")
         key = ".".join(map(str, e["loc"])).upper()
-        sentences.append(f"{key}: {what}, but it is {e['input']!r:.60}." if key else what)
+        # A secret that is refused must not end up in a terminal's history or a log.
+        shown = "." if key.endswith(("SECRET", "KEY")) else f", but it is {e['input']!r:.60}."
+        sentences.append(f"{key}: {what}{shown}" if key else what)
     return sentences
