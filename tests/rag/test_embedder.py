@@ -77,7 +77,7 @@ def test_agrees_with_the_network_written_out(minilm: MiniLM) -> None:
 
 
 @pytest.mark.skipif(
-    find_spec("sentence_transformers") is None, reason="sentence-transformers is in requirements-torch.lock"
+    find_spec("sentence_transformers") is None, reason="sentence-transformers is in services/rag-llm/requirements-sentence-transformers.lock"
 )
 def test_agrees_with_sentence_transformers(minilm: MiniLM) -> None:
     """Vectors equal those of the library that the model was published with."""
@@ -104,5 +104,5 @@ def test_nothing_to_embed(minilm: MiniLM) -> None:
 @pytest.mark.skipif(find_spec("sentence_transformers") is not None, reason="the package is installed")
 def test_a_missing_package_is_a_sentence(config: Config) -> None:
     """Choosing an embedder that is not installed says what to install."""
-    with pytest.raises(SystemExit, match=re.escape("requirements-torch.lock")):
+    with pytest.raises(SystemExit, match=re.escape("services/rag-llm/requirements-sentence-transformers.lock")):
         open_embedder(RagSettings(embedder="sentence-transformers"), config)
