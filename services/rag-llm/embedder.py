@@ -39,6 +39,7 @@ def open_embedder(settings: RagSettings, config: Config) -> Embedder:
             except ModuleNotFoundError as missing:
                 raise SystemExit(
                     f"EMBEDDER=sentence-transformers needs the package {missing.name}: "
-                    "pip install --require-hashes -r services/rag-llm/requirements-sentence-transformers.lock, or set EMBEDDER=minilm."
+                    "pip install --require-hashes -r services/rag-llm/requirements-sentence-transformers.lock, "
+                    "or set EMBEDDER=minilm."
                 ) from None
             return SentenceTransformers(config.embedding.sentence_transformers_model)

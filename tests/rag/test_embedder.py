@@ -76,9 +76,7 @@ def test_agrees_with_the_network_written_out(minilm: MiniLM) -> None:
     assert np.abs(vectors - np.stack([reference(text) for text in TEXTS])).max() < 2e-6
 
 
-@pytest.mark.skipif(
-    find_spec("sentence_transformers") is None, reason="sentence-transformers is in services/rag-llm/requirements-sentence-transformers.lock"
-)
+@pytest.mark.skipif(find_spec("sentence_transformers") is None, reason="needs requirements-sentence-transformers.lock")
 def test_agrees_with_sentence_transformers(minilm: MiniLM) -> None:
     """Vectors equal those of the library that the model was published with."""
     from services.rag_llm.embedder_sentence_transformers import SentenceTransformers
