@@ -5,9 +5,10 @@ service extends `Settings` with its own keys in its own `settings.py`.
 """
 
 import sys
-from typing import Literal, TypeVar
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,9 +35,20 @@ class Settings(BaseSettings):
     sfu_url: str = ""
 
     token_secret: str = Field(default="", repr=False)
+    token_secret_file: str = ""
     buffer_seconds: float = Field(default=2.5, gt=0, le=30)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secret_from_its_file(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("token_secret") or not (file := given.get("token_secret_file")):
+            return given
+        try:
+            return given | {"token_secret": Path(file).read_text("utf-8").strip()}
+        except (OSError, ValueError) as error:
+            raise ValueError(f"TOKEN_SECRET_FILE cannot be read ({error})") from error
 
     def port(self, configured: int) -> int:
         """The port that really is listened on: the configured one moved by `PORT_OFFSET`."""

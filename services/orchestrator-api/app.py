@@ -1,12 +1,14 @@
 """The orchestrator: sessions, turns and barge-in. The only service that browsers speak HTTP and WebSocket to."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from services.common.bus import RedisBus
+from services.common.logs import logger
 from services.common.service import Check, create_service, serve
 from services.common.settings import read_settings
 from services.orchestrator_api.lib.clients import Gateway, Rag, Renderer, Services, Tts
@@ -29,10 +31,12 @@ def create_app(settings: OrchestratorSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sessions = app.state.sessions = Sessions(settings, bus, services)
+        announcing = asyncio.create_task(announce(settings.public_url, checks.values()))
         try:
             async with sessions.running():
                 yield
         finally:
+            announcing.cancel()
             for service in services:
                 await service.close()
             await bus.close()
@@ -54,6 +58,14 @@ def create_app(settings: OrchestratorSettings) -> FastAPI:
         app.include_router(routes.api)
     app.mount("/", Page(), name="page")
     return app
+
+
+async def announce(url: str, checks: Iterable[Check], every_s: float = 0.5) -> None:
+    """Say once in the log what to open, as soon as nothing is missing any more; nothing without an address."""
+    while url and any(await asyncio.gather(*(check() for check in checks))):
+        await asyncio.sleep(every_s)
+    if url:
+        logger().info(f"FlashbackAvatars is ready: open {url}")
 
 
 def main() -> None:

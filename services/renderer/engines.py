@@ -23,7 +23,12 @@ def load_engine(settings: RendererSettings) -> Engine:
 def _load(settings: RendererSettings) -> Engine:
     match settings.render_engine:
         case "portrait":
-            from services.renderer.portrait_engine import PortraitEngine
+            try:
+                from services.renderer.portrait_engine import PortraitEngine
+            except ImportError as error:  # skia is linked against the system's GL, which servers may lack
+                raise EngineUnavailableError(
+                    f"the portrait engine cannot be loaded ({error}); on Debian: apt-get install libgl1 libegl1"
+                ) from error
 
             return PortraitEngine(settings.render_cache_dir, settings.style_prompt, settings.style_cfg)
         case "echomimic":

@@ -20,14 +20,15 @@ var defaults []byte
 
 func main() {
 	path := flag.String("config", "", "read this file instead of the config.yaml that is compiled in")
+	check := flag.Bool("ready", false, "ask the gateway that runs here with the same settings whether it is ready, and exit")
 	flag.Parse()
-	if err := run(*path); err != nil {
+	if err := run(*path, *check); err != nil {
 		fmt.Fprintf(os.Stderr, "sfu-gateway: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(path string) error {
+func run(path string, check bool) error {
 	file := defaults
 	if path != "" {
 		var err error
@@ -38,6 +39,9 @@ func run(path string) error {
 	settings, err := config.Load(os.Getenv, file)
 	if err != nil {
 		return err
+	}
+	if check {
+		return gateway.Ready(settings)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

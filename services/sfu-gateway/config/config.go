@@ -22,6 +22,7 @@ var Environment = []string{
 	"SFU_ADVERTISE",
 	"PORT_OFFSET",
 	"TOKEN_SECRET",
+	"TOKEN_SECRET_FILE",
 	"CORS_ORIGINS",
 	"HOST",
 	"REDIS_PORT",
@@ -100,7 +101,7 @@ func Load(getenv func(string) string, file []byte) (Config, error) {
 	env := environment{getenv: getenv}
 	c := Config{
 		Bind:        env.address("SFU_BIND", "0.0.0.0"),
-		TokenSecret: env.text("TOKEN_SECRET", ""),
+		TokenSecret: env.secret("TOKEN_SECRET", "TOKEN_SECRET_FILE"),
 		Advertise:   env.list("SFU_ADVERTISE"),
 		CORSOrigins: env.list("CORS_ORIGINS"),
 		LogLevel:    env.oneOf("LOG_LEVEL", "info", "debug", "warning", "error"),

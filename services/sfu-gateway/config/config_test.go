@@ -2,6 +2,7 @@ package config
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -90,6 +91,26 @@ func TestPortOffset(t *testing.T) {
 	}
 }
 
+// A secret is drawn once and kept in its file, unless one is given.
+func TestSecretFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token-secret")
+	env := map[string]string{"TOKEN_SECRET_FILE": path}
+	first, err := load(t, env)
+	if err != nil || len(first.TokenSecret) < MinSecretLength {
+		t.Fatalf("%q %v", first.TokenSecret, err)
+	}
+	if again, err := load(t, env); err != nil || again.TokenSecret != first.TokenSecret {
+		t.Errorf("%q is not %q: %v", again.TokenSecret, first.TokenSecret, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	env["TOKEN_SECRET"] = strings.Repeat("s", 32)
+	if given, err := load(t, env); err != nil || given.TokenSecret != env["TOKEN_SECRET"] {
+		t.Errorf("%q %v", given.TokenSecret, err)
+	}
+}
+
 // Lists are separated by commas, spaces do not matter.
 func TestLists(t *testing.T) {
 	c, err := load(t, with("CORS_ORIGINS", " https://a.example , https://b.example,"))
@@ -103,6 +124,7 @@ func TestBadVariables(t *testing.T) {
 	for _, c := range []struct{ key, value string }{
 		{"TOKEN_SECRET", ""},
 		{"TOKEN_SECRET", strings.Repeat("s", 31)},
+		{"TOKEN_SECRET_FILE", "/nowhere/token-secret"},
 		{"SFU_BIND", "everywhere"},
 		{"SFU_PORT", "x"},
 		{"SFU_PORT", "0"},
@@ -113,7 +135,11 @@ func TestBadVariables(t *testing.T) {
 		{"LOG_LEVEL", "loud"},
 		{"LOG_FORMAT", "xml"},
 	} {
-		if _, err := load(t, with(c.key, c.value)); err == nil || !strings.Contains(err.Error(), c.key) {
+		env := with(c.key, c.value)
+		if c.key == "TOKEN_SECRET_FILE" {
+			delete(env, "TOKEN_SECRET")
+		}
+		if _, err := load(t, env); err == nil || !strings.Contains(err.Error(), c.key) {
 			t.Errorf("%s=%s: %v", c.key, c.value, err)
 		}
 	}

@@ -1,0 +1,26 @@
+# tts: text to speech, with the neural voice inside. Built from the root of the repository.
+
+# --- python: what every Python service stands on. The same lines in each of these files, so that the images share layers.
+FROM python:3.11-slim-bookworm AS python
+ENV PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /app
+COPY services/common/requirements.lock services/common/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --no-deps --require-hashes -r services/common/requirements.lock
+
+# --- what runs
+FROM python AS tts
+COPY services/tts/requirements.lock services/tts/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --no-deps --require-hashes -r services/tts/requirements.lock
+COPY services/__init__.py services/
+COPY services/common services/common
+COPY services/tts services/tts
+# A volume takes this folder's place, with what it holds: voices are added to it, and the neural one is prepared in it.
+RUN chown -R 65532:65532 services/tts/voices
+USER 65532:65532
+STOPSIGNAL SIGTERM
+EXPOSE 7000
+HEALTHCHECK --interval=2s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["python", "-IS", "services/common/ready.py", "7000"]
+CMD ["python", "-m", "services.tts.server"]
