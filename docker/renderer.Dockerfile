@@ -29,6 +29,31 @@ COPY services/renderer services/renderer
 FROM portrait AS faces
 RUN python -m services.renderer.portrait.bake --every-style --folder /faces
 
+# --- torch, with the CUDA that comes with it: the same lines where another image needs it, one layer for both
+FROM python AS torch
+COPY services/common/requirements-torch.lock services/common/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --no-deps --require-hashes -r services/common/requirements-torch.lock
+
+# --- what runs on a GPU
+FROM torch AS renderer-gpu
+COPY --from=gl /gl /usr/local/lib/
+RUN ldconfig
+COPY services/renderer/requirements-echomimic.lock services/renderer/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --no-deps --require-hashes -r services/renderer/requirements-echomimic.lock
+COPY services/__init__.py services/
+COPY services/common services/common
+COPY services/renderer services/renderer
+COPY --from=faces --chown=65532:65532 /faces services/renderer/models/portrait
+RUN chown 65532:65532 services/renderer/models
+USER 65532:65532
+STOPSIGNAL SIGTERM
+EXPOSE 9000
+HEALTHCHECK --interval=2s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["python", "-IS", "services/common/ready.py", "9000"]
+CMD ["python", "-m", "services.renderer.server"]
+
 # --- what runs
 FROM portrait AS renderer
 # A volume takes this folder's place, with what it holds: faces that are drawn later, and weights.

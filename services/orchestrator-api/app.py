@@ -62,10 +62,13 @@ def create_app(settings: OrchestratorSettings) -> FastAPI:
 
 async def announce(url: str, checks: Iterable[Check], every_s: float = 0.5) -> None:
     """Say once in the log what to open, as soon as nothing is missing any more; nothing without an address."""
-    while url and any(await asyncio.gather(*(check() for check in checks))):
+    if not url:
+        return
+    while True:
+        if not any(await asyncio.gather(*(check() for check in checks))):
+            logger().info(f"FlashbackAvatars is ready: open {url}")
+            return
         await asyncio.sleep(every_s)
-    if url:
-        logger().info(f"FlashbackAvatars is ready: open {url}")
 
 
 def main() -> None:

@@ -4,18 +4,18 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from services.stack.local import LocalStack
+from tests.e2e.stack import Stack, open_stack
 from tests.viewer import Viewer, eventually
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    with LocalStack(tmp_path_factory.mktemp("stack")) as running:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with open_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
 @pytest.fixture
-async def viewer(stack: LocalStack) -> AsyncIterator[Viewer]:
+async def viewer(stack: Stack) -> AsyncIterator[Viewer]:
     """A viewer of a session of its own, that already sees the face."""
     async with Viewer(stack.url) as viewer:
         await eventually(lambda: viewer.video.samples and viewer.audio.samples, why="no picture or no sound")

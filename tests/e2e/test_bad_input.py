@@ -8,7 +8,7 @@ import httpx
 
 from services.common.errors import PROBLEM_JSON
 from services.common.tokens import issue
-from services.stack.local import LocalStack
+from tests.e2e.stack import Stack
 from tests.viewer import Viewer, eventually
 
 TONE = base64.b64encode(bytes(2 * 3200)).decode()
@@ -52,9 +52,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
 ]
 
 
-async def test_every_door_refuses_with_a_sentence_and_the_session_still_speaks(
-    stack: LocalStack, viewer: Viewer
-) -> None:
+async def test_every_door_refuses_with_a_sentence_and_the_session_still_speaks(stack: Stack, viewer: Viewer) -> None:
     """Whatever is sent, the answer is a 4xx problem document with a detail; afterwards the face answers aloud."""
     wrong = []
     for service, method, path, given in CASES:
@@ -72,7 +70,7 @@ async def test_every_door_refuses_with_a_sentence_and_the_session_still_speaks(
 
 
 async def send(
-    stack: LocalStack, session: str, service: str, method: str, path: str, given: dict[str, Any]
+    stack: Stack, session: str, service: str, method: str, path: str, given: dict[str, Any]
 ) -> httpx.Response:
     """The request, with the live session's id for S; internal services get the orchestrator's own token."""
     headers = dict(given.get("headers", {}))

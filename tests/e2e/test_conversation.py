@@ -7,7 +7,7 @@ from functools import partial
 import httpx
 import numpy as np
 
-from services.stack.local import LocalStack
+from tests.e2e.stack import Stack
 from tests.viewer import Viewer, eventually
 
 QUESTION = "What is FlashbackAvatars?"
@@ -104,7 +104,7 @@ async def test_a_new_question_takes_over(viewer: Viewer) -> None:
         await control.wait_for(lambda e: e["type"] == "caption" and e["turn"] == second["turn"])
 
 
-async def test_a_second_viewer_sees_the_same_session(stack: LocalStack, viewer: Viewer) -> None:
+async def test_a_second_viewer_sees_the_same_session(stack: Stack, viewer: Viewer) -> None:
     """Whoever joins a session hears and sees the same answer."""
     async with Viewer(stack.url, viewer.session) as second:
         assert second.session == viewer.session
@@ -117,7 +117,7 @@ async def test_a_second_viewer_sees_the_same_session(stack: LocalStack, viewer: 
         assert viewer.session in str(sessions)
 
 
-async def test_sessions_do_not_hear_each_other(stack: LocalStack, viewer: Viewer) -> None:
+async def test_sessions_do_not_hear_each_other(stack: Stack, viewer: Viewer) -> None:
     """An answer in one session is silence in another."""
     async with Viewer(stack.url) as other:
         await eventually(lambda: other.audio.samples, why="no sound track")
@@ -128,7 +128,7 @@ async def test_sessions_do_not_hear_each_other(stack: LocalStack, viewer: Viewer
         await other.http.delete(f"/session/{other.session}", headers={"Authorization": f"Bearer {other.token}"})
 
 
-async def test_a_bare_curl_is_answered_in_text(stack: LocalStack) -> None:
+async def test_a_bare_curl_is_answered_in_text(stack: Stack) -> None:
     """Without any session `POST /answer` answers as text, says that it was not spoken, and cites."""
     async with httpx.AsyncClient(base_url=stack.url, timeout=15) as http:
         await eventually_no_session(http)

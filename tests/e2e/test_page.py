@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from services.stack.environment import RUN
-from services.stack.local import LocalStack
+from tests.e2e.stack import Stack
 
 FLAGS = [
     "--no-sandbox",
@@ -28,7 +28,7 @@ ARTIFACTS = Path(os.environ.get("ARTIFACTS_DIR", RUN / "artifacts"))
 
 
 @pytest.fixture
-def page(stack: LocalStack) -> Iterator[Page]:
+def page(stack: Stack) -> Iterator[Page]:
     """The page, joined: the face is live and the control socket is open."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
@@ -89,7 +89,7 @@ def test_an_answer_that_is_heard_to_its_end_shows_its_sources(page: Page) -> Non
     page.screenshot(path=ARTIFACTS / "page-answered.png")
 
 
-def test_the_microphone_reaches_the_gateway_and_interrupts(page: Page, stack: LocalStack) -> None:
+def test_the_microphone_reaches_the_gateway_and_interrupts(page: Page, stack: Stack) -> None:
     """With the microphone on its sound arrives at the gateway without a new offer, and ends the answer."""
     page.get_by_label("Your question").fill("What is FlashbackAvatars?")
     page.keyboard.press("Enter")

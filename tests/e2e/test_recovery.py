@@ -3,13 +3,13 @@
 import asyncio
 import time
 
-from services.stack.local import LocalStack
+from tests.e2e.stack import Stack
 from tests.viewer import Viewer, eventually
 
 QUESTION = "What is FlashbackAvatars?"
 
 
-async def started(stack: LocalStack, name: str) -> None:
+async def started(stack: Stack, name: str) -> None:
     """The process runs again and is ready; meanwhile the viewer goes on watching."""
     await asyncio.to_thread(stack.start, name)
 
@@ -21,9 +21,7 @@ async def speaks(viewer: Viewer) -> None:
     await eventually(lambda: len(viewer.voiced_since(asked)) > 25, why="no voice")
 
 
-async def test_the_renderer_is_killed_and_the_same_viewer_sees_the_face_again(
-    stack: LocalStack, viewer: Viewer
-) -> None:
+async def test_the_renderer_is_killed_and_the_same_viewer_sees_the_face_again(stack: Stack, viewer: Viewer) -> None:
     """After the renderer's death the viewer's own tracks go on, without a new offer, and the session speaks."""
     await speaks(viewer)
     stack.kill("renderer")
@@ -33,7 +31,7 @@ async def test_the_renderer_is_killed_and_the_same_viewer_sees_the_face_again(
     await speaks(viewer)
 
 
-async def test_redis_is_killed_and_the_session_talks_on(stack: LocalStack, viewer: Viewer) -> None:
+async def test_redis_is_killed_and_the_session_talks_on(stack: Stack, viewer: Viewer) -> None:
     """Without Redis a live session speaks and is captioned, a new one gets 503; with Redis back both work."""
     stack.kill("redis")
     async with viewer.control() as control:
@@ -49,7 +47,7 @@ async def test_redis_is_killed_and_the_session_talks_on(stack: LocalStack, viewe
         await second.http.delete(f"/session/{second.session}", headers={"Authorization": f"Bearer {second.token}"})
 
 
-async def test_the_orchestrator_is_killed_and_the_session_is_adopted(stack: LocalStack, viewer: Viewer) -> None:
+async def test_the_orchestrator_is_killed_and_the_session_is_adopted(stack: Stack, viewer: Viewer) -> None:
     """The face never leaves the screen, and the restarted orchestrator speaks in the same session."""
     stack.kill("orchestrator-api")
     gone = time.monotonic()
@@ -58,7 +56,7 @@ async def test_the_orchestrator_is_killed_and_the_session_is_adopted(stack: Loca
     await speaks(viewer)
 
 
-async def test_voice_and_retrieval_are_killed_and_come_back(stack: LocalStack, viewer: Viewer) -> None:
+async def test_voice_and_retrieval_are_killed_and_come_back(stack: Stack, viewer: Viewer) -> None:
     """While tts or rag-llm is away a question ends in an error event and listening; afterwards it is answered."""
     for name in ("tts", "rag-llm"):
         stack.kill(name)
@@ -71,7 +69,7 @@ async def test_voice_and_retrieval_are_killed_and_come_back(stack: LocalStack, v
         await speaks(viewer)
 
 
-async def test_the_gateway_is_killed_and_the_viewer_joins_again(stack: LocalStack, viewer: Viewer) -> None:
+async def test_the_gateway_is_killed_and_the_viewer_joins_again(stack: Stack, viewer: Viewer) -> None:
     """After the gateway's death the renderer publishes again by itself, and joining the same session brings it back."""
     stack.kill("sfu-gateway")
     await started(stack, "sfu-gateway")
