@@ -16,6 +16,9 @@ SETTINGS_MODULES = [
     "services.tts.settings",
 ]
 
+COMPOSES_OWN = {"COMPOSE_FILE"}
+"""Keys that `docker compose` itself reads."""
+
 
 def keys_of_the_file() -> dict[str, str]:
     """Key to the comment above it."""
@@ -43,7 +46,13 @@ def keys_that_are_read() -> set[str]:
         for key in re.findall(r'"([A-Z][A-Z_]+)"', path.read_text())
         if key in keys_of_the_file()
     }
-    return python | go
+    compose = {
+        key
+        for path in (ROOT / "docker").glob("*.yml")
+        for key in re.findall(r"\$\{([A-Z][A-Z_]+)\b", path.read_text())
+        if key in keys_of_the_file()
+    }
+    return python | go | compose | COMPOSES_OWN
 
 
 def all_subclasses(cls: type[Settings]) -> list[type[Settings]]:

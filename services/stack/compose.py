@@ -51,6 +51,7 @@ class ComposeStack:
             **(overrides or {}),
         }
         self._up: subprocess.Popen[bytes] | None = None
+        self._log = folder / "up.log"
 
     @property
     def url(self) -> str:
@@ -65,12 +66,22 @@ class ComposeStack:
             for name in names:
                 self.wait_ready(name)
             return
-        with (self.folder / "up.log").open("wb") as log:
+        self._open()
+        self.env["TOKEN_SECRET"] = self.compose("exec", "-T", "orchestrator-api", "cat", "/run/flashback/token-secret")
+
+    def restart(self) -> None:
+        """Everything again after `docker compose stop`, as it was. Returns when it is ready."""
+        if self._up:
+            self._up.wait(30)
+        self._open()
+
+    def _open(self) -> None:
+        self._log = self.folder / f"up-{time.monotonic_ns()}.log"
+        with self._log.open("wb") as log:
             self._up = subprocess.Popen(
                 ["docker", "compose", "up", "--no-build"], cwd=ROOT, env=self.env, stdout=log, stderr=log
             )
         self._wait(lambda: READY in self.log(), START_S, "the whole")
-        self.env["TOKEN_SECRET"] = self.compose("exec", "-T", "orchestrator-api", "cat", "/run/flashback/token-secret")
 
     def wait_ready(self, name: str) -> None:
         self._wait(self.parts[name].ready, BACK_S, name)
@@ -102,14 +113,19 @@ class ComposeStack:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def log(self) -> str:
-        """What `docker compose up` printed."""
-        return (self.folder / "up.log").read_text(errors="replace")
+        """What `docker compose up` printed, the last time."""
+        return self._log.read_text(errors="replace")
 
     def stop(self) -> None:
         """Remove the containers, their network and their volumes."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")
         if self._up:
             self._up.wait(30)
+        ours = f"label=com.docker.compose.project={self.project}"
+        for kind in (["ps", "--all"], ["network", "ls"], ["volume", "ls"]):
+            command = ["docker", *kind, "--quiet", "--filter", ours]
+            if left := subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip():
+                raise StackError(f"docker compose down left something behind: docker {kind[0]} has {left}")
 
     def _wait(self, done: Callable[[], bool], seconds: float, what: str) -> None:
         deadline = time.monotonic() + seconds

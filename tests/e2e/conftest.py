@@ -1,11 +1,13 @@
-"""One stack for all end-to-end tests: every service as a process, on free ports."""
+"""One stack for all end-to-end tests: every service as a process or a container, on free ports."""
 
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.e2e.stack import Stack, open_stack
+from tests.e2e.stack import COMPOSE, Stack, open_stack
 from tests.viewer import Viewer, eventually
+
+collect_ignore = [] if COMPOSE else ["test_containers.py"]
 
 
 @pytest.fixture(scope="session")

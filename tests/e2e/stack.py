@@ -8,6 +8,8 @@ from services.stack.compose import ComposeStack
 from services.stack.local import LocalStack
 from services.stack.processes import Process
 
+COMPOSE = os.environ.get("STACK") == "compose"
+
 
 class Stack(Protocol):
     """What these tests need of it."""
@@ -29,4 +31,4 @@ class Stack(Protocol):
 
 def open_stack(folder: Path) -> Stack:
     """Entered, it starts everything; left, it leaves nothing behind."""
-    return ComposeStack(folder) if os.environ.get("STACK") == "compose" else LocalStack(folder)
+    return ComposeStack(folder) if COMPOSE else LocalStack(folder)
