@@ -15,10 +15,10 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test check bench ingest clean
+.PHONY: help up setup test compose-test check bench bench-images ingest clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 up: setup ## install what is missing, start everything, print the address; Ctrl-C stops it
 	@exec $(PY) -m services.stack
@@ -31,6 +31,10 @@ test: setup .venv/.installed-dev ## all tests, on free ports, beside a running m
 	cd $(GATEWAY) && $(GO) test ./...
 	$(PY) -m pytest
 
+compose-test: .venv/.installed-dev ## the end-to-end tests against containers; status 77 where there is no Docker engine
+	@tools/chromium
+	@tools/compose-test
+
 check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Python and Go
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -42,6 +46,9 @@ check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Pyth
 
 bench: setup .venv/.installed-dev ## the whole path, measured at a WebRTC viewer; JSON on the last line
 	@$(PY) -m tests.bench
+
+bench-images: .venv/.installed ## sizes and build times of the images; empties the builder's cache; JSON on the last line
+	@$(PY) -m tests.bench.images
 
 ingest: .venv/.installed ## read the documents in CORPUS_DIR into the index
 	@$(PY) -m services.rag_llm.ingest
