@@ -15,7 +15,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test compose-test check bench bench-images ingest clean
+.PHONY: help up setup test test-network compose-test check bench bench-images ingest clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -29,7 +29,12 @@ setup: .venv/.installed
 test: setup .venv/.installed-dev ## all tests, on free ports, beside a running make up
 	@tools/chromium
 	cd $(GATEWAY) && $(GO) test ./...
-	$(PY) -m pytest
+	$(PY) -m pytest --ignore=tests/network
+
+test-network: setup .venv/.installed-dev ## the page on other machines, behind a NAT, through a relay; needs root
+	@tools/chromium
+	@tools/network
+	$(PY) -m pytest tests/network
 
 compose-test: .venv/.installed-dev ## the end-to-end tests against containers; status 77 where there is no Docker engine
 	@tools/chromium

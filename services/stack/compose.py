@@ -35,20 +35,19 @@ def engine() -> str | None:
 class ComposeStack:
     """`docker compose up` until it says that it is ready; `down -v` at the end. A context manager."""
 
-    def __init__(self, folder: Path, overrides: Mapping[str, str] | None = None, *files: str) -> None:
+    def __init__(self, folder: Path, *files: str) -> None:
+        """`files` override compose.yml, as in `COMPOSE_FILE`."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         _, parts = on_free_ports({"HOST": "127.0.0.1", "SFU_BIND": "0.0.0.0", "ORCHESTRATOR_BIND": "127.0.0.1"})
         self.parts = {part.name: part for part in parts}
         self.project = f"flashback-test-{self.parts['orchestrator-api'].port}"
-        self.files = ("docker/compose.yml", *files)
         self.env = os.environ | {
             "COMPOSE_PROJECT_NAME": self.project,
-            "COMPOSE_FILE": os.pathsep.join(self.files),
+            "COMPOSE_FILE": os.pathsep.join(("docker/compose.yml", *files)),
             "COMPOSE_PROGRESS": "plain",
             "COMPOSE_ANSI": "never",
             **_ports(self.parts),
-            **(overrides or {}),
         }
         self._up: subprocess.Popen[bytes] | None = None
         self._log = folder / "up.log"

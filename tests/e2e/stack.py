@@ -1,4 +1,4 @@
-"""The running product that the tests speak to: native processes, or with `STACK=compose` the containers."""
+"""The running product that the tests speak to: native processes, or containers: `STACK=compose`, `STACK=desktop`."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,10 @@ from services.stack.compose import ComposeStack
 from services.stack.local import LocalStack
 from services.stack.processes import Process
 
-COMPOSE = os.environ.get("STACK") == "compose"
+COMPOSED = {"compose": (), "desktop": ("docker/compose.desktop.yml",)}
+"""Values of `STACK` that mean containers, with the overrides to compose.yml."""
+
+COMPOSE = os.environ.get("STACK") in COMPOSED
 
 
 class Stack(Protocol):
@@ -31,4 +34,4 @@ class Stack(Protocol):
 
 def open_stack(folder: Path) -> Stack:
     """Entered, it starts everything; left, it leaves nothing behind."""
-    return ComposeStack(folder) if COMPOSE else LocalStack(folder)
+    return ComposeStack(folder, *COMPOSED[os.environ["STACK"]]) if COMPOSE else LocalStack(folder)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,7 +92,9 @@ func natPairs(bind net.IP, advertise []string) ([]string, error) {
 		return nil, nil
 	}
 	var pairs []string
-	if bind.IsUnspecified() {
+	// pion closes the socket of a candidate that it has already, so no address may be advertised twice.
+	loopback := func(address string) bool { return strings.HasPrefix(address, "127.0.0.1/") || address == "127.0.0.1" }
+	if bind.IsUnspecified() && !slices.ContainsFunc(advertise, loopback) {
 		pairs = append(pairs, "127.0.0.1/127.0.0.1")
 	}
 	for _, address := range advertise {

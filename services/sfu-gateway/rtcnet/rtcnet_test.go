@@ -18,6 +18,8 @@ func TestNATPairs(t *testing.T) {
 		{all, []string{"203.0.113.7/10.0.0.5"}, []string{"127.0.0.1/127.0.0.1", "203.0.113.7/10.0.0.5"}},
 		{one, []string{"203.0.113.7"}, []string{"203.0.113.7/10.0.0.5"}},
 		// Loopback leads to itself: the one route that every machine has.
+		// No address twice.
+		{all, []string{"127.0.0.1/10.0.0.5"}, []string{"127.0.0.1/10.0.0.5"}},
 		{all, []string{"127.0.0.2"}, []string{"127.0.0.1/127.0.0.1", "127.0.0.2/127.0.0.1"}},
 	} {
 		got, err := natPairs(c.bind, c.advertise)
