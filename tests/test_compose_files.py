@@ -86,6 +86,12 @@ def test_defaults_are_those_of_the_env_file() -> None:
                 assert default == file[key], f"{path.name}: {key}"
 
 
+def test_the_env_file_is_found_however_compose_is_called() -> None:
+    """`-f docker/compose.yml` looks for it beside that file, a bare `docker compose` in the root."""
+    assert (DOCKER / ".env").resolve() == (ROOT / ".env").resolve()
+    assert dotenv_values(ROOT / ".env")["COMPOSE_FILE"] == "docker/compose.yml"
+
+
 def test_images_are_pinned_by_literal_tags() -> None:
     """Nothing is `latest`, nothing is chosen by a variable, and a digest would tie everybody to one architecture."""
     named = [s["image"] for s in composed().values() if "build" not in s]
