@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from services.common.answering import AnswerEvent, ChatMessage, Passage, Question
 from services.common.bus import Bus, RedisBus
+from services.common.heartbeat import beat
 from services.common.logs import logger
-from services.common.messages import CONTROL_PATTERN, CONTROLS, SERVICES_CHANNEL, Cancel, Close, Heartbeat
+from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat
 from services.common.metrics import RAG_RETRIEVAL_LATENCY
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
@@ -26,8 +27,6 @@ from services.rag_llm.openai_api import openai_routes
 from services.rag_llm.settings import Config, RagSettings, read_config
 from services.rag_llm.store import Store
 from services.rag_llm.turns import Turns
-
-HEARTBEAT_S = 5.0
 
 
 class SearchRequest(BaseModel):
@@ -60,6 +59,10 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
     engine = open_engine(settings, config)
     turns = Turns()
 
+    def heartbeat() -> Heartbeat:
+        instance = f"{settings.host}:{settings.port(settings.rag_port)}"
+        return Heartbeat(service="rag-llm", instance=instance, sessions=len(turns))
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         line = bus or RedisBus(settings.redis_address())
@@ -67,7 +70,7 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
             running = [
                 tasks.create_task(_keep_known(knowledge)),
                 tasks.create_task(_obey(line, turns)),
-                tasks.create_task(_beat(line, f"{settings.host}:{settings.port(settings.rag_port)}", turns)),
+                tasks.create_task(beat(line, heartbeat)),
             ]
             yield
             for task in running:
@@ -152,12 +155,6 @@ async def _obey(bus: Bus, turns: Turns) -> None:
                 turns.cancel(session, turn)
             case Close(session=session):
                 turns.cancel(session)
-
-
-async def _beat(bus: Bus, instance: str, turns: Turns) -> None:
-    while True:
-        await bus.publish(SERVICES_CHANNEL, Heartbeat(service="rag-llm", instance=instance, sessions=len(turns)))
-        await asyncio.sleep(HEARTBEAT_S)
 
 
 def main() -> None:
