@@ -28,7 +28,7 @@ async def test_a_check_that_is_cancelled_as_the_voice_answers_ends() -> None:
     speaker = Answering()
     checking = asyncio.create_task(speaker.can_speak())
     await asyncio.sleep(0)
-    speaker.part.set_result(Part(np.ones(8, np.float32), (), last=True))
+    speaker.part.set_result(Part(np.ones(8, np.int16), (), last=True))
     checking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await checking
