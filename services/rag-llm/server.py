@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -115,7 +116,10 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
         """Read what is new or changed in the corpus; questions are answered from the old index meanwhile."""
         return asdict(await knowledge.ingest())
 
-    app.include_router(openai_routes(answer, event_stream))
+    async def chat(text: str, history: list[ChatMessage]) -> AsyncGenerator[AnswerEvent]:
+        return turns.until_cancelled(f"chat-{uuid.uuid4().hex}", 1, await answer(text, history))
+
+    app.include_router(openai_routes(chat, event_stream))
     return app
 
 
