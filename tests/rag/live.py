@@ -94,6 +94,11 @@ class Heard:
         return str(self.of("retrieval")[-1]["route"])
 
     @property
+    def fallback(self) -> str:
+        """Why the model did not answer, or blank."""
+        return str(self.of("retrieval")[-1]["fallback"])
+
+    @property
     def cited(self) -> list[str]:
         """The sources that the answer cites, in order."""
         passages = {p["id"]: p["source"] for event in self.of("retrieval") for p in event["passages"]}
