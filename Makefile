@@ -15,10 +15,10 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test check bench ingest clean
+.PHONY: help up setup test test-vllm check bench ingest clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 up: setup ## install what is missing, start everything, print the address; Ctrl-C stops it
 	@exec $(PY) -m services.stack
@@ -30,6 +30,10 @@ test: setup .venv/.installed-dev ## all tests, on free ports, beside a running m
 	@tools/chromium
 	cd $(GATEWAY) && $(GO) test ./...
 	$(PY) -m pytest
+
+test-vllm: .venv/.installed-dev ## the model side against a real vLLM server, at VLLM_URL
+	@test -n "$$VLLM_URL" || { echo "Say where vLLM is: VLLM_URL=http://127.0.0.1:8001/v1 make test-vllm"; exit 2; }
+	$(PY) -m pytest tests/rag/test_real_vllm.py
 
 check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Python and Go
 	.venv/bin/ruff format --check .
