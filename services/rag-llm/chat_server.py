@@ -145,9 +145,10 @@ def _part(data: str) -> Part:
             logger().debug("the model's server reports an error", said=data[:2000])
             raise ServerAway("The model's server reports an error in the middle of the stream.", after_s=0)
         choice: dict[str, Any] = (body.get("choices") or [{}])[0]
-        words = (choice.get("delta") or {}).get("content") or ""
+        words = str((choice.get("delta") or {}).get("content") or "")
         usage = {k: v for k, v in (body.get("usage") or {}).items() if isinstance(v, int)}
-        return Part(str(words), str(choice.get("finish_reason") or ""), usage)
+        # Half of a surrogate pair is no text that could be sent on.
+        return Part(words.encode("utf-8", "replace").decode(), str(choice.get("finish_reason") or ""), usage)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ServerAway("The model's server sent what is no chat completion; see VLLM_URL.") from error
 

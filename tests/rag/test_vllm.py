@@ -260,6 +260,13 @@ async def test_small_talk_needs_no_support(client: httpx.AsyncClient, model: Mod
     assert "<passage>" not in model.requests[0]["messages"][-1]["content"]
 
 
+async def test_words_that_are_no_text(client: httpx.AsyncClient, model: ModelServer) -> None:
+    """Half a surrogate pair from the server costs that character, not the answer."""
+    model.words = ["The Rocket \ud83d", " weighs 1.2 kilograms [1]."]
+    heard = await ask(client, "How much does the Rocket weigh?")
+    assert (heard.text, heard.names[-1]) == ("The Rocket ? weighs 1.2 kilograms.", "done")
+
+
 async def test_an_answer_at_its_longest(client: httpx.AsyncClient, model: ModelServer) -> None:
     """That the model was cut off at max_tokens is said at the end."""
     model.finish = "length"
