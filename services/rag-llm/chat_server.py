@@ -109,8 +109,18 @@ class ChatServer:
         async with self._answer(self._http.build_request("POST", "chat/completions", json=body)) as response:
             if not response.is_success:
                 raise _refusal(response, model, await response.aread())
-            async for data in _data(response):
-                yield _part(data)
+            ended = False
+            async for line in response.aiter_lines():
+                if not line.startswith("data:"):
+                    continue
+                data = line.removeprefix("data:").strip()
+                if data == "[DONE]":
+                    return
+                part = _part(data)
+                ended = ended or bool(part.finish)
+                yield part
+            if not ended:  # not every server takes leave with [DONE]
+                raise ServerAway("The model's server closed the stream before the end.", after_s=0)
 
     @asynccontextmanager
     async def _answer(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
@@ -126,22 +136,10 @@ class ChatServer:
             raise ServerAway(f"The model's server is away ({type(error).__name__}).", after_s=0) from error
 
 
-async def _data(response: httpx.Response) -> AsyncIterator[str]:
-    """The data of a server-sent stream, until `[DONE]`."""
-    async for line in response.aiter_lines():
-        if not line.startswith("data:"):
-            continue
-        data = line.removeprefix("data:").strip()
-        if data == "[DONE]":
-            return
-        yield data
-    raise ServerAway("The model's server closed the stream before the end.", after_s=0)
-
-
 def _part(data: str) -> Part:
     try:
         body = json.loads(data)
-        if "error" in body:
+        if body.get("error"):
             logger().debug("the model's server reports an error", said=data[:2000])
             raise ServerAway("The model's server reports an error in the middle of the stream.", after_s=0)
         choice: dict[str, Any] = (body.get("choices") or [{}])[0]

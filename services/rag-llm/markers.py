@@ -3,7 +3,7 @@
 import re
 
 _MARKER = re.compile(r"\[\s*\d{1,2}(?:\s*[,;–-]\s*\d{1,2})*\s*\]")
-_UNDECIDED = re.compile(r"[.!?…,;:–—]*[\"'”’)]*\s*(?:\[[\d\s,;–-]{0,24})?$")
+_UNDECIDED = re.compile(r"[.!?…,;:–—]{0,9}[\"'”’)]{0,9}\s{0,9}(?:\[[\d\s,;–-]{0,24})?$")
 _RANGE = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
 
 Piece = tuple[str, list[int]]

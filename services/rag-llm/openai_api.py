@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator
 
 from services.common.answering import AnswerEvent, ChatMessage, Delta, Done, Failed, Passage, Retrieval, Unsupported
 from services.common.errors import Problem, invalid_request
@@ -24,6 +24,8 @@ from services.rag_llm.turns import unless_gone
 
 MODEL = "flashback"
 MAX_QUESTION = 4000
+MAX_RULES = 8000
+"""Characters of all system messages together: they go into every prompt whole."""
 
 
 class CompletionMessage(BaseModel):
@@ -76,12 +78,15 @@ class CompletionRequest(BaseModel):
             raise ValueError("this model answers from documents and calls no tools; leave them out")
         return tools
 
-    @model_validator(mode="after")
-    def _ends_with_a_question(self) -> "CompletionRequest":
-        last = self.messages[-1]
+    @field_validator("messages")
+    @classmethod
+    def _end_with_a_question(cls, messages: list[CompletionMessage]) -> list[CompletionMessage]:
+        last = messages[-1]
         if last.role != "user" or not last.content.strip() or len(last.content) > MAX_QUESTION:
-            raise ValueError(f"messages: the last one must be the user's question, 1 to {MAX_QUESTION} characters")
-        return self
+            raise ValueError(f"the last one must be the user's question, 1 to {MAX_QUESTION} characters")
+        if sum(len(m.content) for m in messages if m.role in ("system", "developer")) > MAX_RULES:
+            raise ValueError(f"system messages may have {MAX_RULES} characters together")
+        return messages
 
 
 class OpenAIRoute(APIRoute):

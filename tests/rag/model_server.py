@@ -26,6 +26,7 @@ class ModelServer:
     limit: int | None = None  # what it tells about its context
     tokenizes: bool = True
     finish: str = "stop"
+    takes_leave: bool = True  # with [DONE]
     obedient: bool = False  # does whatever is ordered outside a passage
     started: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)  # the client closed the stream
@@ -78,7 +79,8 @@ class ModelServer:
             yield _chunk({}, finish=self.finish)
             usage = {"prompt_tokens": 11, "completion_tokens": len(words), "total_tokens": 11 + len(words)}
             yield f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n"
-            yield "data: [DONE]\n\n"
+            if self.takes_leave:
+                yield "data: [DONE]\n\n"
         except asyncio.CancelledError:
             self.stopped.set()
             raise

@@ -267,6 +267,12 @@ async def test_words_that_are_no_text(client: httpx.AsyncClient, model: ModelSer
     assert (heard.text, heard.names[-1]) == ("The Rocket ? weighs 1.2 kilograms.", "done")
 
 
+async def test_a_stream_without_the_usual_end(client: httpx.AsyncClient, model: ModelServer) -> None:
+    """A server that says why it finished need not say [DONE] as well."""
+    model.takes_leave = False
+    assert (await ask(client, "How much does the Rocket weigh?")).names[-1] == "done"
+
+
 async def test_an_answer_at_its_longest(client: httpx.AsyncClient, model: ModelServer) -> None:
     """That the model was cut off at max_tokens is said at the end."""
     model.finish = "length"
