@@ -98,7 +98,7 @@ class ChatServer:
 
     async def complete(self, model: str, prompt: Prompt) -> AsyncGenerator[Part]:
         """The completion as it is written. Closing the iterator closes the connection, which stops the model."""
-        body = {
+        body = self._config.extra_body | {
             "model": model,
             "messages": prompt,
             "stream": True,

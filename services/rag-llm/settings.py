@@ -3,7 +3,7 @@
 import hashlib
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -79,6 +79,7 @@ class ExtractiveConfig(_Section):
 class VllmConfig(_Section):
     temperature: float = Field(ge=0, le=2)
     max_tokens: int = Field(ge=1)
+    extra_body: dict[str, Any]
     history_tokens: int = Field(ge=0)
     context_tokens: int = Field(ge=256)
     support_share: float = Field(ge=0, le=1)

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.skipif(not VLLM_URL, reason="needs vLLM: VLLM_URL=http:
 TEXT = "How much does the Rocket weigh?"
 QUESTION = {"session": "s1", "turn": 1, "text": TEXT}
 CHAT = {"messages": [{"role": "user", "content": TEXT}]}
+TRIES = 10
+"""A tiny model on a busy machine may be done before anybody looks; not ten times."""
 QUEUE = 400
 """Requests at once that are more than a server runs side by side."""
 
@@ -40,13 +42,19 @@ Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 @pytest.fixture
 def opened(settings: RagSettings, bus: MemoryBus, config: Config) -> Open:
-    """Opens a service that asks the server; settings of `config.yaml`'s section `vllm` may be given."""
+    """Opens a service that asks the server; settings of `config.yaml`'s section `vllm` may be given.
+
+    Every answer has `max_tokens`, unless it is stopped: no model ends one before.
+    """
 
     @asynccontextmanager
-    async def open_(url: str = VLLM_URL, model: str = "", **changed: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async def open_(
+        url: str = VLLM_URL, model: str = "", max_tokens: int = 220, **changed: Any
+    ) -> AsyncIterator[httpx.AsyncClient]:
         engine = {"llm_engine": "vllm", "vllm_url": url, "vllm_model": model}
-        patience = {"first_token_timeout_s": 120.0, "stall_timeout_s": 60.0}
-        vllm = config.vllm.model_copy(update=patience | changed)
+        patience = {"first_token_timeout_s": 120.0, "stall_timeout_s": 60.0, "connect_timeout_s": 60.0}
+        length = {"max_tokens": max_tokens, "extra_body": {"min_tokens": max_tokens}}
+        vllm = config.vllm.model_copy(update=patience | length | changed)
         app = create_app(settings.model_copy(update=engine), bus, config.model_copy(update={"vllm": vllm}))
         async with listening(app) as address, httpx.AsyncClient(base_url=address, timeout=180) as client:
             await ready(client)
@@ -58,7 +66,7 @@ def opened(settings: RagSettings, bus: MemoryBus, config: Config) -> Open:
 @pytest.fixture
 async def vllm() -> AsyncIterator["Server"]:
     async with httpx.AsyncClient(
-        base_url=VLLM_URL.removesuffix("/v1"), timeout=60, limits=httpx.Limits(max_connections=None)
+        base_url=VLLM_URL.removesuffix("/v1"), timeout=180, limits=httpx.Limits(max_connections=None)
     ) as http:
         server = Server(http)
         await until(server.idle)
@@ -100,20 +108,23 @@ class Server:
 
 async def test_an_answer_is_streamed(opened: Open, vllm: Server) -> None:
     """Words arrive in many deltas, the first ones while the model still writes; the end tells the usage."""
-    async with opened(max_tokens=300) as client, client.stream("POST", "/v1/answer", json=QUESTION) as response:
-        names = []
-        writing = 0.0
-        async for name, data in events(response):
-            names.append(name)
-            if names.count("delta") == 1 and not writing:
-                writing = await vllm.running()
-            if name == "done":
-                usage = data["usage"]
-    assert (names[0], names[-1]) == ("retrieval", "done")
-    assert names.count("retrieval") == 1, "the model did not answer"
-    assert names.count("delta") > 10
-    assert writing == 1
-    assert 0 < usage["completion_tokens"] <= 300
+    seen_writing = 0.0
+    async with opened(max_tokens=300) as client:
+        for _ in range(TRIES):
+            names = []
+            async with client.stream("POST", "/v1/answer", json=QUESTION) as response:
+                async for name, data in events(response):
+                    names.append(name)
+                    usage = data.get("usage")
+                    if names.count("delta") == 1 and name == "delta":
+                        seen_writing = await vllm.running()
+            assert (names[0], names[-1]) == ("retrieval", "done")
+            assert names.count("retrieval") == 1, "the model did not answer"
+            assert names.count("delta") > 10
+            assert usage["completion_tokens"] == 300
+            if seen_writing:
+                return
+    pytest.fail("no word arrived before the model had written the last one")
 
 
 async def leaves(client: httpx.AsyncClient, bus: MemoryBus) -> None:
@@ -151,7 +162,7 @@ async def leaves_a_whole_chat(client: httpx.AsyncClient, bus: MemoryBus) -> None
     async with httpx.AsyncClient(base_url=VLLM_URL.removesuffix("/v1"), timeout=60) as http:
 
         async def running() -> bool:
-            return await Server(http).running() == 1
+            return asking.done() or await Server(http).running() == 1
 
         await until(running)
     asking.cancel()
@@ -161,13 +172,15 @@ async def leaves_a_whole_chat(client: httpx.AsyncClient, bus: MemoryBus) -> None
 async def test_stopping_an_answer_aborts_the_generation(
     opened: Open, vllm: Server, bus: MemoryBus, stops: Callable[[httpx.AsyncClient, MemoryBus], Awaitable[None]]
 ) -> None:
-    """vLLM runs nothing more, and the answers did not come to their end: a model may end one by itself, not most."""
-    before = await vllm.finished()
+    """vLLM soon runs nothing more, and the answer did not come to its end."""
     async with opened(max_tokens=900) as client:
-        for _ in range(6):
+        for _ in range(TRIES):
+            before = await vllm.finished()
             await stops(client, bus)
-        await until(vllm.idle)
-        assert await vllm.finished() - before <= 3
+            await until(vllm.idle)
+            if await vllm.finished() == before:
+                return
+    pytest.fail("the model wrote every answer to its end, for nobody")
 
 
 async def test_a_long_conversation_is_cut_to_the_servers_limit(opened: Open, vllm: Server) -> None:
@@ -225,18 +238,19 @@ async def test_many_at_once(opened: Open, vllm: Server) -> None:
 async def test_a_server_too_busy_to_begin(opened: Open, vllm: Server) -> None:
     """Behind a queue that is too long the documents answer, and the server is left with nothing of it."""
     model = (await vllm.served())["id"]
-    body = {"model": model, "messages": [{"role": "user", "content": "well"}], "max_tokens": 1000}
+    body = {"model": model, "max_tokens": 1000, "min_tokens": 1000} | CHAT
     load = [asyncio.create_task(vllm.http.post("/v1/chat/completions", json=body)) for _ in range(QUEUE)]
 
     async def queue() -> bool:
         return await vllm.metric("num_requests_waiting") > 0
 
-    await until(queue)
+    await until(queue, patience_s=120)
     async with opened(first_token_timeout_s=1.0) as client:
         answers = await asyncio.gather(*(ask(client, TEXT) for _ in range(3)))
         for task in load:
             task.cancel()
-        await until(vllm.idle)
+        await asyncio.wait(load)
+        await until(vllm.idle, patience_s=120)
     assert {heard.fallback for heard in answers} == {"The model said nothing for 1 s."}
     assert all("1.2 kilograms" in heard.text for heard in answers)
 
@@ -245,22 +259,17 @@ async def test_a_restart_in_the_middle_of_an_answer(opened: Open, vllm: Server) 
     """The answer ends with a sentence; the documents answer while the server is away, the model once it is back."""
     address = urlsplit(VLLM_URL)
     relay = Relay(address.hostname or "", address.port or 80)
-    await relay.open()
+    await relay.open(breaks_after=40_000)
     async with opened(url=f"http://127.0.0.1:{relay.port}{address.path}", max_tokens=900) as client:
-        names: list[str] = []
-        async with client.stream("POST", "/v1/answer", json=QUESTION) as response:
-            async for name, data in events(response):
-                names.append(name)
-                why = str(data.get("detail"))
-                if names.count("delta") == 1:
-                    await relay.cut()
-        assert (names.count("retrieval"), names[-1]) == (1, "error")
-        assert why.startswith("The model's server is away")
+        heard = await ask(client, TEXT)
+        assert (heard.names.count("retrieval"), heard.names[-1]) == (1, "error")
+        assert heard.text
+        assert heard.of("error")[0]["detail"].startswith("The model's server is away")
         await until(vllm.idle)
         assert (await ask(client, TEXT)).fallback == "The model's server is away (ConnectError)."
         await relay.open()
         assert (await ask(client, TEXT)).fallback == ""
-        await relay.cut()
+    relay.cut()
 
 
 async def test_no_token_of_the_template_can_be_forged(vllm: Server) -> None:
@@ -295,5 +304,5 @@ async def test_openais_client(opened: Open) -> None:
     usage = chunks[-1].usage
     assert usage
     assert usage.prompt_tokens > 100
-    assert 0 < usage.completion_tokens <= 30
+    assert usage.completion_tokens == 30
     assert any(chunk.choices[0].delta.content for chunk in chunks if chunk.choices)

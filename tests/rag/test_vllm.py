@@ -67,6 +67,13 @@ async def test_a_grounded_answer(client: httpx.AsyncClient, model: ModelServer) 
     assert asked["messages"][-1]["content"].endswith("Question: How much does the Rocket weigh?")
 
 
+@pytest.mark.parametrize("changed", [{"extra_body": {"top_p": 0.9, "stream": False}}])
+async def test_further_fields_of_the_request(client: httpx.AsyncClient, model: ModelServer) -> None:
+    """What the configuration adds goes into the request, and cannot replace what the engine needs."""
+    await ask(client, "How much does the Rocket weigh?")
+    assert (model.requests[0]["top_p"], model.requests[0]["stream"]) == (0.9, True)
+
+
 async def test_words_arrive_while_the_model_still_writes(client: httpx.AsyncClient, model: ModelServer) -> None:
     """The first words are here before the last ones exist."""
     model.pause_after = 3
