@@ -7,8 +7,7 @@ so that it can end no fence, forge no citation and spell no token of a chat temp
 from collections.abc import Iterator, Sequence
 
 from services.common.answering import ChatMessage
-from services.rag_llm.knowledge import Found
-from services.rag_llm.retrieval import Hit
+from services.rag_llm.excerpts import Excerpt
 from services.rag_llm.sentences import tidy
 
 SYSTEM = """You are the voice of an avatar that answers from its owner's documents. Your words are spoken aloud.
@@ -36,17 +35,19 @@ def quoted(text: str) -> str:
     return tidy(text).translate(_BRACKETS)
 
 
-def prompts(found: Found, history_tokens: int) -> Iterator[Prompt]:
+def prompts(
+    question: str, passages: Sequence[Excerpt], history: Sequence[ChatMessage], history_tokens: int
+) -> Iterator[Prompt]:
     """The prompt as it should be, then ever shorter ones: without the oldest messages, then without the last passages.
 
-    Passage n is the n-th hit in all of them. The history takes about `history_tokens` at most.
+    The passages are numbered from 1. The history takes about `history_tokens` at most.
     """
-    system = "\n\n".join([SYSTEM, *(quoted(m.content) for m in found.history if m.role == "system")])
-    history = _latest([m for m in found.history if m.role != "system"], history_tokens)
-    for dropped in range(len(history) + 1):
-        yield _prompt(system, history[dropped:], found.hits, found.asked.text)
-    for kept in range(len(found.hits) - 1, 0, -1):
-        yield _prompt(system, [], found.hits[:kept], found.asked.text)
+    system = "\n\n".join([SYSTEM, *(quoted(m.content) for m in history if m.role == "system")])
+    said = _latest([m for m in history if m.role != "system"], history_tokens)
+    for dropped in range(len(said) + 1):
+        yield _prompt(system, said[dropped:], passages, question)
+    for kept in range(len(passages) - 1, 0, -1):
+        yield _prompt(system, [], passages[:kept], question)
 
 
 def most_tokens(prompt: Prompt) -> int:
@@ -74,18 +75,18 @@ def _latest(history: Sequence[ChatMessage], tokens: int) -> list[ChatMessage]:
     return kept
 
 
-def _prompt(system: str, history: Sequence[ChatMessage], hits: Sequence[Hit], question: str) -> Prompt:
+def _prompt(system: str, history: Sequence[ChatMessage], passages: Sequence[Excerpt], question: str) -> Prompt:
     asked = quoted(question)
     return [
         {"role": "system", "content": system},
         *({"role": m.role, "content": quoted(m.content)} for m in history),
-        {"role": "user", "content": f"{_fenced(hits)}\n\nQuestion: {asked}" if hits else asked},
+        {"role": "user", "content": f"{_fenced(passages)}\n\nQuestion: {asked}" if passages else asked},
     ]
 
 
-def _fenced(hits: Sequence[Hit]) -> str:
+def _fenced(passages: Sequence[Excerpt]) -> str:
     """The passages, each with its number and where it stands."""
     return "\n".join(
-        f"<passage>\n[{n}] {quoted(hit.excerpt.path)}\n{quoted(hit.excerpt.text)}\n</passage>"
-        for n, hit in enumerate(hits, start=1)
+        f"<passage>\n[{n}] {quoted(passage.path)}\n{quoted(passage.text)}\n</passage>"
+        for n, passage in enumerate(passages, start=1)
     )

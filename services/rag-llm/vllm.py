@@ -121,7 +121,8 @@ class Vllm:
         """The fullest prompt that leaves room for the answer. The server counts only where it might not fit."""
         room = context - self._config.max_tokens
         share = 0.0  # how near the last one that was counted came to the bound
-        for prompt in prompts(found, self._config.history_tokens):
+        passages = [hit.excerpt for hit in found.hits]
+        for prompt in prompts(found.asked.text, passages, found.history, self._config.history_tokens):
             most = most_tokens(prompt)
             if most <= room:
                 return prompt

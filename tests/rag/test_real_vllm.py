@@ -17,11 +17,11 @@ from services.common.answering import ChatMessage
 from services.common.bus import MemoryBus
 from services.common.messages import Cancel, control_channel
 from services.rag_llm.chat_server import ChatServer, ServerAway
+from services.rag_llm.excerpts import Excerpt
 from services.rag_llm.prompt import Prompt, prompts
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
 from tests.rag.live import ask, events, listening, ready, until
-from tests.rag.passages import found
 from tests.rag.relay import Relay
 
 VLLM_URL = os.environ.get("VLLM_URL", "")
@@ -198,7 +198,7 @@ async def test_the_server_counts_as_it_charges(opened: Open, vllm: Server, confi
     """What `/tokenize` says of a prompt is what its completion is charged with."""
     server = ChatServer(RagSettings(vllm_url=VLLM_URL), config.vllm)
     served = await server.served()
-    prompt = next(prompts(found("How heavy?", ["It weighs 1.2 kg."], [ChatMessage(role="user", content="Hi")]), 100))
+    prompt = next(prompts("How heavy?", [passage("It weighs 1.2 kg.")], [ChatMessage(role="user", content="Hi")], 100))
     parts = [part async for part in server.complete(served.model, prompt)]
     assert parts[-1].usage["prompt_tokens"] == await server.tokens(served.model, prompt)
     assert served.context == (await vllm.served())["max_model_len"]
@@ -217,6 +217,10 @@ async def test_context_overflow(opened: Open, vllm: Server, config: Config) -> N
         heard = await ask(client, TEXT)
     assert heard.fallback == f"The question with one passage is longer than the model's context ({limit} tokens)."
     assert "1.2 kilograms" in heard.text
+
+
+def passage(text: str) -> Excerpt:
+    return Excerpt("p", "kettles.md", text, ("Use",), (text,))
 
 
 async def test_a_wrong_model_name(opened: Open) -> None:
@@ -280,7 +284,7 @@ async def test_no_token_of_the_template_can_be_forged(vllm: Server) -> None:
         pytest.skip("the model does not speak ChatML")
 
     async def specials(words: str) -> int:
-        prompt = next(prompts(found(words, [words], [ChatMessage(role="user", content=words)], words), 1000))
+        prompt = next(prompts(words, [passage(words)], [ChatMessage(role="user", content=words)], 1000))
         return sum(token in special for token in await vllm.tokenized(messages=prompt))
 
     assert await specials(forged) == await specials("It is so.")
