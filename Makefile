@@ -15,7 +15,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test test-network compose-test check bench bench-images ingest clean
+.PHONY: help up setup test test-vllm test-network compose-test check bench bench-images ingest clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,10 @@ test-network: setup .venv/.installed-dev ## the page on other machines, behind a
 compose-test: .venv/.installed-dev ## the end-to-end tests against containers; status 77 where there is no Docker engine
 	@tools/chromium
 	@tools/compose-test
+
+test-vllm: .venv/.installed-dev ## the model side against a real vLLM server, at VLLM_URL
+	@test -n "$$VLLM_URL" || { echo "Say where vLLM is: VLLM_URL=http://127.0.0.1:8001/v1 make test-vllm"; exit 2; }
+	$(PY) -m pytest tests/rag/test_real_vllm.py
 
 check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Python and Go
 	.venv/bin/ruff format --check .

@@ -39,27 +39,44 @@ class Passage(BaseModel):
 
 
 class Retrieval(BaseModel):
-    """What was found, how the question was understood, and how long that took."""
+    """What was found, how the question was understood, and how long that took.
+
+    `fallback` says why the model does not answer, and the documents' own sentences do; blank where all is as it should
+    be. An answer whose model fails before its first word has two of these events: the second one counts.
+    """
 
     type: Literal["retrieval"] = "retrieval"
     passages: list[Passage]
     ms: float
     route: str = "corpus"
+    fallback: str = ""
 
 
 class Delta(BaseModel):
-    """A piece of the answer; `citations` are ids of the passages that support the sentence it belongs to."""
+    """A piece of the answer; `citations` are ids of the passages that support the sentence it belongs to.
+
+    A piece without words cites for the words before it.
+    """
 
     type: Literal["delta"] = "delta"
     text: str
     citations: list[str] = []
 
 
+class Unsupported(BaseModel):
+    """A sentence of the answer that its citations do not bear out, and why; comes once the sentence is written."""
+
+    type: Literal["unsupported"] = "unsupported"
+    text: str
+    reason: str
+
+
 class Done(BaseModel):
-    """The answer is complete."""
+    """The answer is complete, or as long as it may be: `finish` "length"."""
 
     type: Literal["done"] = "done"
     usage: dict[str, int] = {}
+    finish: Literal["stop", "length"] = "stop"
 
 
 class Failed(BaseModel):
@@ -70,5 +87,5 @@ class Failed(BaseModel):
     detail: str
 
 
-AnswerEvent = Annotated[Retrieval | Delta | Done | Failed, Field(discriminator="type")]
+AnswerEvent = Annotated[Retrieval | Delta | Unsupported | Done | Failed, Field(discriminator="type")]
 ANSWER_EVENTS: TypeAdapter[AnswerEvent] = TypeAdapter(AnswerEvent)

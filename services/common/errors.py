@@ -40,9 +40,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, invalid: RequestValidationError) -> JSONResponse:
-        errors = [_complaint(e) for e in invalid.errors()]
-        detail = "; ".join(f"{e['field']}: {e['message']}" for e in errors[:5])
-        return Problem(422, detail, errors=errors).response()
+        return invalid_request(invalid).response()
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
@@ -55,6 +53,13 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         logger().error("unexpected error", path=request.url.path, exc_info=error)
         return Problem(500, "Something unexpected went wrong; the service's log has the details.").response()
+
+
+def invalid_request(invalid: RequestValidationError) -> Problem:
+    """The 422 that names each field that is wrong; its member `errors` lists them."""
+    errors = [_complaint(e) for e in invalid.errors()]
+    detail = "; ".join(f"{e['field']}: {e['message']}" for e in errors[:5])
+    return Problem(422, detail, errors=errors)
 
 
 def _complaint(error: Mapping[str, Any]) -> dict[str, str]:

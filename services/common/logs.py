@@ -4,8 +4,12 @@ import logging
 import sys
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from services.common.settings import Settings
+
+# Without the variables of each frame, in either format: they hold what people said, and keys.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 
 
 def configure_logs(service: str, settings: Settings) -> None:
@@ -17,10 +21,12 @@ def configure_logs(service: str, settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso" if settings.log_format == "json" else "%H:%M:%S"),
     ]
     if settings.log_format == "json":
-        shared.append(structlog.processors.dict_tracebacks)
+        shared.append(_TRACEBACKS)
         renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=30)
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), pad_event_to=30, exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),

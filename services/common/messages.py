@@ -73,6 +73,14 @@ class Citation(Message):
     t: int
 
 
+class UnsupportedSentence(Message):
+    """A sentence of the answer that the documents do not bear out, and why."""
+
+    type: Literal["unsupported"] = "unsupported"
+    text: str
+    reason: str
+
+
 class Caption(Message):
     """A word, at the moment it is heard."""
 
@@ -156,7 +164,16 @@ class Heartbeat(BaseModel):
 
 
 Event = Annotated[
-    State | Transcript | AnswerDelta | Citation | Caption | Playback | Interrupted | Metrics | Error,
+    State
+    | Transcript
+    | AnswerDelta
+    | Citation
+    | UnsupportedSentence
+    | Caption
+    | Playback
+    | Interrupted
+    | Metrics
+    | Error,
     Field(discriminator="type"),
 ]
 Control = Annotated[Cancel | SetStyle | Close, Field(discriminator="type")]

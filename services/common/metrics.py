@@ -15,6 +15,7 @@ LLM_TTFT = _latency("llm_ttft", "Question in to the first words of the answer, s
 LLM_TTFS = _latency("llm_ttfs", "Question in to the first clause that can be spoken, s")
 TTS_TTFB = _latency("tts_ttfb", "Clause in to the first speech message, s")
 TTS_TTFA = _latency("tts_ttfa", "Clause in to the first voiced sound, s")
+LLM_FALLBACKS_TOTAL = Counter("llm_fallbacks_total", "Answers that the documents' own sentences gave for the model")
 RENDER_TTFF = _latency("render_ttff", "First speech in to the first lip-synced frame out, s")
 PLAYBACK_LATENCY = _latency("playback_latency", "First speech in to the first sound out, s")
 INTERRUPTION_TO_SILENCE_MS = Histogram(

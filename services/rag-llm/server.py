@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -13,8 +14,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from services.common.answering import AnswerEvent, ChatMessage, Passage, Question
 from services.common.bus import Bus, RedisBus
+from services.common.heartbeat import beat
 from services.common.logs import logger
-from services.common.messages import CONTROL_PATTERN, CONTROLS, SERVICES_CHANNEL, Cancel, Close, Heartbeat
+from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat
 from services.common.metrics import RAG_RETRIEVAL_LATENCY
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
@@ -26,8 +28,6 @@ from services.rag_llm.openai_api import openai_routes
 from services.rag_llm.settings import Config, RagSettings, read_config
 from services.rag_llm.store import Store
 from services.rag_llm.turns import Turns
-
-HEARTBEAT_S = 5.0
 
 
 class SearchRequest(BaseModel):
@@ -60,6 +60,10 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
     engine = open_engine(settings, config)
     turns = Turns()
 
+    def heartbeat() -> Heartbeat:
+        instance = f"{settings.host}:{settings.port(settings.rag_port)}"
+        return Heartbeat(service="rag-llm", instance=instance, sessions=len(turns))
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         line = bus or RedisBus(settings.redis_address())
@@ -67,7 +71,7 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
             running = [
                 tasks.create_task(_keep_known(knowledge)),
                 tasks.create_task(_obey(line, turns)),
-                tasks.create_task(_beat(line, f"{settings.host}:{settings.port(settings.rag_port)}", turns)),
+                tasks.create_task(beat(line, heartbeat)),
             ]
             yield
             for task in running:
@@ -112,7 +116,10 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
         """Read what is new or changed in the corpus; questions are answered from the old index meanwhile."""
         return asdict(await knowledge.ingest())
 
-    app.include_router(openai_routes(answer, event_stream))
+    async def chat(text: str, history: list[ChatMessage]) -> AsyncGenerator[AnswerEvent]:
+        return turns.until_cancelled(f"chat-{uuid.uuid4().hex}", 1, await answer(text, history))
+
+    app.include_router(openai_routes(chat, event_stream))
     return app
 
 
@@ -152,12 +159,6 @@ async def _obey(bus: Bus, turns: Turns) -> None:
                 turns.cancel(session, turn)
             case Close(session=session):
                 turns.cancel(session)
-
-
-async def _beat(bus: Bus, instance: str, turns: Turns) -> None:
-    while True:
-        await bus.publish(SERVICES_CHANNEL, Heartbeat(service="rag-llm", instance=instance, sessions=len(turns)))
-        await asyncio.sleep(HEARTBEAT_S)
 
 
 def main() -> None:

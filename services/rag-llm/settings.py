@@ -1,11 +1,12 @@
 """The settings of rag-llm: where the documents are and what answers, from `.env`; how, from `config.yaml`."""
 
 import hashlib
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from services.common.settings import Settings
 
@@ -22,6 +23,20 @@ class RagSettings(Settings):
     embedder: Literal["minilm", "sentence-transformers"] = "minilm"
     corpus_dir: Path = Path("corpus")
     index_dir: Path = Path(".run/index")
+
+    @field_validator("vllm_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
+            raise ValueError("an address such as http://127.0.0.1:8001/v1 is expected")
+        return url
+
+    @field_validator("vllm_api_key")
+    @classmethod
+    def _fits_a_header(cls, key: str) -> str:
+        if not re.fullmatch(r"[!-~]*", key.strip()):
+            raise ValueError("a key is printable ASCII without spaces")
+        return key.strip()
 
     def index_folder(self) -> Path:
         """Each corpus has an index of its own, so that reading one never changes what another copy answers from."""
@@ -64,7 +79,12 @@ class ExtractiveConfig(_Section):
 class VllmConfig(_Section):
     temperature: float = Field(ge=0, le=2)
     max_tokens: int = Field(ge=1)
-    history_messages: int = Field(ge=0)
+    extra_body: dict[str, Any]
+    history_tokens: int = Field(ge=0)
+    context_tokens: int = Field(ge=256)
+    support_share: float = Field(ge=0, le=1)
+    tries: int = Field(ge=1, le=5)
+    retry_wait_s: float = Field(ge=0)
     connect_timeout_s: float = Field(gt=0)
     first_token_timeout_s: float = Field(gt=0)
     stall_timeout_s: float = Field(gt=0)

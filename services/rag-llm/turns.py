@@ -1,11 +1,16 @@
-"""Running answers by session and turn, so that a cancel on the bus ends them."""
+"""Running answers by session and turn: a cancel on the bus ends them, and so does a caller who goes away."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, TypeVar
 
 import anyio
+from fastapi import Request
 
 from services.common.answering import AnswerEvent
+from services.common.errors import Problem
+
+Result = TypeVar("Result")
 
 
 class Turns:
@@ -51,3 +56,22 @@ class Turns:
                     task.cancel()
                 await asyncio.wait(tasks)
                 await events.aclose()
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """The work's result. A caller who goes away meanwhile ends the work; raises `Problem`, which nobody reads."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Problem(408, "The caller went away before the answer was complete.")
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.wait((working, leaving))

@@ -12,12 +12,10 @@ from pydantic import ValidationError
 from services.common.bus import Bus
 from services.common.errors import Problem
 from services.common.logs import logger
-from services.common.messages import CONTROL_PATTERN, CONTROLS, SERVICES_CHANNEL, Cancel, Close, Heartbeat, SetStyle
+from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat, SetStyle
 from services.renderer.engine import Engine
 from services.renderer.publisher import Target
 from services.renderer.session import LINGER_S, Session
-
-HEARTBEAT_S = 2.0
 
 
 class Roster:
@@ -133,10 +131,7 @@ class Roster:
             except Problem as problem:  # another renderer's session, mostly
                 logger().debug("control not followed", channel=channel, reason=problem.detail)
 
-    async def beat(self, bus: Bus) -> None:
-        """Say that this renderer is alive and how full it is, without end."""
+    def heartbeat(self) -> Heartbeat:
+        """That this renderer is alive, and how full it is."""
         instance = f"{socket.gethostname()}:{os.getpid()}"
-        while True:
-            beat = Heartbeat(service="renderer", instance=instance, sessions=len(self), capacity=self.capacity)
-            await bus.publish(SERVICES_CHANNEL, beat)
-            await asyncio.sleep(HEARTBEAT_S)
+        return Heartbeat(service="renderer", instance=instance, sessions=len(self), capacity=self.capacity)

@@ -18,6 +18,7 @@ from pydantic import AnyHttpUrl, BaseModel, Field
 
 from services.common.bus import Bus, RedisBus
 from services.common.errors import Problem
+from services.common.heartbeat import beat
 from services.common.logs import configure_logs, logger
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
@@ -201,7 +202,7 @@ def create_app(
                 linger_s=linger_s,
             )
             app.state.roster, app.state.settings = roster, settings
-            tasks = [asyncio.create_task(roster.obey(bus)), asyncio.create_task(roster.beat(bus))]
+            tasks = [asyncio.create_task(roster.obey(bus)), asyncio.create_task(beat(bus, roster.heartbeat))]
             try:
                 with _when_told_to_stop(roster.end_feeds):
                     yield

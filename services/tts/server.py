@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from services.common.bus import Bus, RedisBus
 from services.common.errors import Problem
+from services.common.heartbeat import beat
 from services.common.logs import logger
-from services.common.messages import CONTROL_PATTERN, CONTROLS, SERVICES_CHANNEL, Cancel, Close, Heartbeat
+from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import SessionId, Speech
@@ -24,7 +25,6 @@ from services.tts.speaking import Cancelled, Speaker
 from services.tts.text.lines import lines_of
 
 MAX_TEXT = 10_000
-_HEARTBEAT_S = 5.0
 _CHECKED_FOR_S = 5.0  # how long a proof that the voice works counts
 
 Rate = Literal[8000, 16000, 22050, 24000, 32000, 44100, 48000]
@@ -77,13 +77,16 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
             checked = time.monotonic()
         return missing
 
+    def heartbeat() -> Heartbeat:
+        return Heartbeat(service="tts", instance=gethostname(), sessions=speaker.speaking, capacity=speaker.workers)
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         began = time.perf_counter()
         await speaker.can_speak()
         logger().info("warm", voice=speaker.catalog.default.name, seconds=round(time.perf_counter() - began, 2))
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(_obey(the_bus, cancelled)), tasks.create_task(_beat(the_bus, speaker))]
+            running = [tasks.create_task(_obey(the_bus, cancelled)), tasks.create_task(beat(the_bus, heartbeat))]
             yield
             for task in running:
                 task.cancel()
@@ -155,14 +158,6 @@ async def _obey(bus: Bus, cancelled: Cancelled) -> None:
                 cancelled.cancel(control.session, control.turn)
             case Close():
                 cancelled.forget(control.session)
-
-
-async def _beat(bus: Bus, speaker: Speaker) -> None:
-    """Tell that the service is alive and how busy."""
-    while True:
-        beat = Heartbeat(service="tts", instance=gethostname(), sessions=speaker.speaking, capacity=speaker.workers)
-        await bus.publish(SERVICES_CHANNEL, beat)
-        await asyncio.sleep(_HEARTBEAT_S)
 
 
 def main() -> None:

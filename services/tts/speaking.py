@@ -90,7 +90,9 @@ class Speaker:
         line = Line((Written("ok", "okay", "."),), self.catalog.default, 0)
         steps = self.catalog.engine(line.voice).speak(line)
         try:
-            part = await asyncio.wait_for(self._step(steps), 5)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the answer.
+            async with asyncio.timeout(5):
+                part = await self._step(steps)
         except TimeoutError:
             return "the voice has not answered for 5 s; it has too much to say or is stuck"
         return None if np.any(part.pcm) else "the voice is silent"

@@ -12,6 +12,7 @@ EXAMPLES: list[BaseModel] = [
     messages.Transcript(session="s1", turn=1, text="What is it?", final=True),
     messages.AnswerDelta(session="s1", turn=1, text="It is"),
     messages.Citation(session="s1", turn=1, source="a.md", title="A", quote="It is.", t=120),
+    messages.UnsupportedSentence(session="s1", turn=1, text="It flies.", reason="It cites no passage."),
     messages.Caption(session="s1", turn=1, word="It", t0=0, t1=90),
     messages.Playback(session="s1", turn=1, t=100, phase="finished"),
     messages.Interrupted(session="s1", turn=1, heard_text="It"),
@@ -27,6 +28,7 @@ ANSWERS: list[BaseModel] = [
         passages=[answering.Passage(id="p", source="a.md", title="A", score=0.5, quote="It is.")], ms=3.5
     ),
     answering.Delta(text="It is", citations=["p"]),
+    answering.Unsupported(text="It flies.", reason="It cites no passage."),
     answering.Done(usage={"tokens": 3}),
     answering.Failed(title="Model", detail="It ran out of memory."),
 ]

@@ -85,3 +85,11 @@ def test_each_clause_carries_the_passages_of_its_own_words() -> None:
     clauses = cutter.feed("It is one of them. ", ("a", "b")) + cutter.feed("And another", ("b", "c"))
     clauses += cutter.feed(" of those.", ("a",)) + cutter.flush()
     assert [clause.citations for clause in clauses] == [("a", "b"), ("b", "c", "a")]
+
+
+def test_citations_without_words_are_of_the_words_before() -> None:
+    """A source that is named only after the last word is the last clause's."""
+    cutter = ClauseCutter()
+    assert cutter.feed("", ("lost",)) == []
+    clauses = cutter.feed("It is red. It is big") + cutter.feed("", ("a",)) + cutter.feed(".") + cutter.flush()
+    assert [clause.citations for clause in clauses] == [(), ("a",)]

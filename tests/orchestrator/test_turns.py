@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 import httpx
 import pytest
 
-from services.common.answering import AnswerEvent, Delta, Done, Question
+from services.common.answering import AnswerEvent, Delta, Done, Question, Retrieval, Unsupported
 from services.common.messages import EVENTS, Event
 from tests.orchestrator.conftest import Stack
-from tests.orchestrator.fakes import WORD_MS, says, until
+from tests.orchestrator.fakes import PASSAGE, WORD_MS, says, until
 
 TEXT = "One two three four. Five six seven eight nine ten."
 
@@ -62,6 +62,30 @@ async def test_speech_reaches_the_renderer_without_a_gap_and_ends_once(stack: St
     assert [w.t0 for w in face.words] == [n * WORD_MS for n in range(10)]
     assert [s.final for s in face.speech].count(True) == 1
     assert face.speech[-1].final
+
+
+async def test_what_no_passage_bears_out_is_told(stack: Stack) -> None:
+    """A doubted sentence is spoken like the others, and said to be doubted on the socket and in the answer."""
+
+    async def doubtful(_: Question) -> AsyncGenerator[AnswerEvent]:
+        yield Retrieval(passages=[PASSAGE], ms=1.0)
+        yield Delta(text="The voice is cloned")
+        yield Delta(text="", citations=["p1"])
+        yield Delta(text=". It sings.")
+        yield Unsupported(text="It sings.", reason="It cites no passage.")
+        yield Done()
+
+    stack.rag.script = doubtful
+    opened = await stack.open()
+    async with stack.page(opened) as page:
+        answer = (await stack.http.post("/answer", json={"text": "What is it?"})).json()
+        await page.state("listening", 1)
+    doubt = {"text": "It sings.", "reason": "It cites no passage."}
+    assert (answer["text"], answer["unsupported"]) == ("The voice is cloned. It sings.", [doubt])
+    assert [(e.text, e.reason) for e in page.of("unsupported")] == [tuple(doubt.values())]
+    assert [e.text for e in page.of("answer_delta")] == ["The voice is cloned", ". It sings."]
+    assert [(e.source, e.t) for e in page.of("citation")] == [("product/voice.md", 0)]
+    assert " ".join(e.word for e in page.of("caption")) == "The voice is cloned. It sings."
 
 
 async def test_the_first_clause_is_spoken_while_the_rest_is_still_written(stack: Stack) -> None:

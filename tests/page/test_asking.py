@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from services.common.messages import AnswerDelta, Caption
+from services.common.messages import AnswerDelta, Caption, UnsupportedSentence
 from tests.page.conftest import Open
 from tests.page.stand_in import ANSWER, SOURCES, StandIn
 
@@ -69,6 +69,19 @@ def test_the_face_plays_and_the_voice_sounds(page: Page) -> None:
     page.wait_for_function("() => flashback.audioEnergy > 0.05")
     assert page.evaluate("() => document.getElementById('face').videoWidth") == 512
     assert not page.evaluate("() => document.getElementById('face').muted")
+
+
+def test_what_the_documents_do_not_bear_out_is_marked(page: Page, stand_in: StandIn) -> None:
+    """A doubted sentence stands below the answer; where it was interrupted before it was heard, it is not mentioned."""
+    ask(page)
+    until_words_are_heard(page, 2)
+    live = stand_in.only()
+    expect(page.locator(".doubts")).to_be_hidden()
+    stand_in.emit(UnsupportedSentence(session=live.id, turn=live.turn, text="It flies.", reason="It cites no passage."))
+    expect(page.locator(".doubts")).to_have_text("Not found in the documents: “It flies.”")
+    page.keyboard.press("Escape")
+    expect(page.locator(".note")).to_be_visible()
+    expect(page.locator(".doubts")).to_be_hidden()
 
 
 def test_captions_come_word_by_word(open_page: Open, stand_in: StandIn) -> None:

@@ -33,9 +33,9 @@ async def listening(app: FastAPI) -> AsyncIterator[str]:
             await running
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], patience_s: float = PATIENCE_S) -> None:
     """Wait until a condition holds, asking again and again."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(patience_s):
         while not await holds():  # noqa: ASYNC110  # what is waited for has no event to await
             await asyncio.sleep(0.02)
 
@@ -92,6 +92,11 @@ class Heard:
     @property
     def route(self) -> str:
         return str(self.of("retrieval")[-1]["route"])
+
+    @property
+    def fallback(self) -> str:
+        """Why the model did not answer, or blank."""
+        return str(self.of("retrieval")[-1]["fallback"])
 
     @property
     def cited(self) -> list[str]:

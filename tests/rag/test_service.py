@@ -189,51 +189,6 @@ async def test_bad_json_and_large_bodies(client: httpx.AsyncClient, path: str) -
     assert (await client.post(path, content=b"x" * (5 << 20), headers=headers)).status_code == 413
 
 
-async def test_chat_completion(client: httpx.AsyncClient) -> None:
-    """An OpenAI client gets the same grounded answer, with citations beside the text."""
-    messages = [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": [{"type": "text", "text": "What does the Comet cost?"}]},
-    ]
-    body = (await client.post("/v1/chat/completions", json={"model": "flashback", "messages": messages})).json()
-    assert body["object"] == "chat.completion"
-    choice = body["choices"][0]
-    assert (choice["finish_reason"], choice["message"]["role"]) == ("stop", "assistant")
-    assert "79 euros" in choice["message"]["content"]
-    assert [citation["source"] for citation in choice["message"]["citations"]] == ["prices.html"]
-    assert body["usage"]["total_tokens"] > 0
-
-
-async def test_chat_completion_streamed(client: httpx.AsyncClient) -> None:
-    """The stream's chunks add up to the answer, end with a reason, the usage if asked for, and [DONE]."""
-    request = {
-        "messages": [{"role": "user", "content": "How do I remove limescale from the Rocket?"}],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    async with client.stream("POST", "/v1/chat/completions", json=request) as response:
-        lines = [line.removeprefix("data: ") async for line in response.aiter_lines() if line]
-    assert lines[-1] == "[DONE]"
-    chunks = [json.loads(line) for line in lines[:-1]]
-    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
-    assert len({chunk["id"] for chunk in chunks}) == 1
-    deltas = [chunk["choices"][0] for chunk in chunks if chunk["choices"]]
-    assert "vinegar" in "".join(choice["delta"].get("content", "") for choice in deltas)
-    assert deltas[0]["delta"]["role"] == "assistant"
-    assert deltas[1]["delta"]["citations"][0]["source"] == "rocket.md"
-    assert deltas[-1]["finish_reason"] == "stop"
-    assert chunks[-1]["usage"]["completion_tokens"] > 0
-
-
-async def test_models(client: httpx.AsyncClient) -> None:
-    """The model that is listed is the one that answers; another one is a 404."""
-    name = (await client.get("/v1/models")).json()["data"][0]["id"]
-    assert (await client.get(f"/v1/models/{name}")).json()["id"] == name
-    assert (await client.post("/v1/chat/completions", json={"model": name, "messages": CHAT})).status_code == 200
-    assert (await client.post("/v1/chat/completions", json={"model": "gpt-9", "messages": CHAT})).status_code == 404
-    assert (await client.get("/v1/models/gpt-9")).status_code == 404
-
-
 async def test_it_is_heard_on_the_bus(settings: RagSettings, bus: MemoryBus) -> None:
     """The service says on the bus that it is alive."""
     heartbeats = bus.subscribe(SERVICES_CHANNEL)

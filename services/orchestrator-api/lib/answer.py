@@ -3,11 +3,11 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from services.common.answering import Delta, Done, Failed, Passage, Question, Retrieval
-from services.common.messages import AnswerDelta, Citation, Event
+from services.common.answering import Delta, Done, Failed, Passage, Question, Retrieval, Unsupported
+from services.common.messages import AnswerDelta, Citation, Event, UnsupportedSentence
 from services.orchestrator_api.lib.clauses import Clause, ClauseCutter
 from services.orchestrator_api.lib.clients import Rag
-from services.orchestrator_api.lib.contracts import Source
+from services.orchestrator_api.lib.contracts import Doubt, Source
 from services.orchestrator_api.lib.service import ServiceError
 from services.orchestrator_api.lib.waterfall import Waterfall
 
@@ -19,6 +19,7 @@ class Answer:
         self.question = question
         self.text = ""
         self.complete = False
+        self.unsupported: list[Doubt] = []
         self.waterfall = waterfall
         self._passages: dict[str, Passage] = {}
         self._cited: dict[str, Passage] = {}
@@ -35,13 +36,14 @@ class Answer:
                         self.waterfall.mark("rag_retrieval_latency")
                         self._passages |= {passage.id: passage for passage in event.passages}
                     case Delta():
-                        self.waterfall.mark("llm_ttft")
-                        self.text += event.text
                         self._cited |= {id: self._passages[id] for id in event.citations if id in self._passages}
-                        self._tell(AnswerDelta(session=self.question.session, turn=self.question.turn, text=event.text))
+                        if event.text:
+                            self._write(event.text)
                         for clause in cutter.feed(event.text, tuple(event.citations)):
                             self.waterfall.mark("llm_ttfs")
                             yield clause
+                    case Unsupported():
+                        self._doubt(Doubt(text=event.text, reason=event.reason))
                     case Failed():
                         raise ServiceError("rag-llm", event.detail)
                     case Done():
@@ -52,6 +54,16 @@ class Answer:
             self.waterfall.mark("llm_ttfs")
             yield clause
         self.complete = True
+
+    def _write(self, text: str) -> None:
+        self.waterfall.mark("llm_ttft")
+        self.text += text
+        self._tell(AnswerDelta(session=self.question.session, turn=self.question.turn, text=text))
+
+    def _doubt(self, doubt: Doubt) -> None:
+        self.unsupported.append(doubt)
+        of = self.question
+        self._tell(UnsupportedSentence(session=of.session, turn=of.turn, text=doubt.text, reason=doubt.reason))
 
     def cite(self, clause: Clause, t: int) -> None:
         """Tell the sources of the clause that starts `t` ms into the turn, each once a turn."""

@@ -53,7 +53,10 @@ class ClauseCutter:
         self._cut = 0
 
     def feed(self, text: str, citations: tuple[str, ...] = ()) -> list[Clause]:
+        """`citations` support the text; without a text, what was fed before it."""
         clauses = []
+        if self._cited and not text:
+            self._cited[-1] += citations
         for character in text:
             end = self._end_before(character)
             if end and (clause := self._take(end)):

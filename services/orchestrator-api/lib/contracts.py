@@ -78,6 +78,13 @@ class Source(BaseModel):
     quote: str
 
 
+class Doubt(BaseModel):
+    """A sentence of the answer that the documents do not bear out, and why."""
+
+    text: str
+    reason: str
+
+
 class Answered(BaseModel):
     """An answer's text. `spoken` false: no session is live, nobody hears it. `latency` holds what is known so far."""
 
@@ -85,6 +92,7 @@ class Answered(BaseModel):
     turn: int
     text: str
     citations: list[Source]
+    unsupported: list[Doubt]
     spoken: bool
     latency: Latency
 

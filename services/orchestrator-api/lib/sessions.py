@@ -10,8 +10,9 @@ from functools import partial
 from services.common import tokens
 from services.common.bus import AWAY, RedisBus
 from services.common.errors import Problem
+from services.common.heartbeat import beat
 from services.common.logs import logger
-from services.common.messages import SERVICES_CHANNEL, Close, Heartbeat, control_channel
+from services.common.messages import Close, Heartbeat, control_channel
 from services.orchestrator_api.lib.bus import Publisher, Registry
 from services.orchestrator_api.lib.clients import Face, Services
 from services.orchestrator_api.lib.contracts import Offer, Opened
@@ -221,7 +222,7 @@ class Sessions:
             logger().info("session taken over", session=id)
 
     async def watch(self) -> None:
-        """Count viewers, close what nobody watches, tell that this service is alive; without end."""
+        """Count viewers and close what nobody watches, without end."""
         while True:
             await self._count_viewers()
             now = self._around.clock()
@@ -230,7 +231,6 @@ class Sessions:
                 if not lingers and session.id in self._live:
                     logger().info("nobody watches any more", session=session.id)
                     await self.close(session.id)
-            self._publisher.publish(SERVICES_CHANNEL, self._heartbeat())
             await asyncio.sleep(WATCH_S)
 
     async def _count_viewers(self) -> None:
@@ -259,7 +259,8 @@ class Sessions:
     async def running(self) -> AsyncIterator[None]:
         """Adopt, then watch and publish; at the end the sessions stay on the air for the next orchestrator."""
         await self.adopt()
-        background = [asyncio.create_task(self._publisher.run()), asyncio.create_task(self.watch())]
+        running = (self._publisher.run(), self.watch(), beat(self._bus, self._heartbeat))
+        background = [asyncio.create_task(work) for work in running]
         try:
             yield
         finally:

@@ -56,6 +56,7 @@ async def _said(text: str, session: Session) -> Answered:
         turn=turn.number,
         text=turn.answer.text,
         citations=turn.answer.sources(),
+        unsupported=turn.answer.unsupported,
         spoken=True,
         latency=latency_of(turn.metrics()),
     )
@@ -83,6 +84,7 @@ async def _text_only(text: str, sessions: Sessions) -> Answered:
         turn=answer.question.turn,
         text=answer.text,
         citations=answer.sources(),
+        unsupported=answer.unsupported,
         spoken=False,
         latency=latency_of(_latency(answer)),
     )

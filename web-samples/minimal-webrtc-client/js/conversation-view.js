@@ -33,6 +33,8 @@ export class ConversationView {
       shown.sources.append(card(source, shown.sources.childElementCount + 1));
     }
     shown.sources.hidden = !entry.sources.length;
+    shown.doubts.textContent = `Not found in the documents: ${entry.doubts.map((sentence) => `“${sentence}”`).join(" ")}`;
+    shown.doubts.hidden = !entry.doubts.length;
   }
 
   #add(entry) {
@@ -43,14 +45,15 @@ export class ConversationView {
     const ahead = element("span", "ahead");
     const note = element("span", "note");
     const dots = element("p", "dots");
+    const doubts = element("p", "doubts");
     const sources = element("ul", "sources");
     sources.setAttribute("aria-label", "Sources");
     dots.setAttribute("aria-hidden", "true");
     dots.append(element("i"), element("i"), element("i"));
     answer.append(heard, ahead, " ", note);
-    item.append(question, dots, answer, sources);
+    item.append(question, dots, answer, doubts, sources);
     this.root.append(item);
-    const shown = { item, question, answer, heard, ahead, note, sources };
+    const shown = { item, question, answer, heard, ahead, note, doubts, sources };
     this.#shown.set(entry, shown);
     return shown;
   }

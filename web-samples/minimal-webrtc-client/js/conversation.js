@@ -1,8 +1,8 @@
 /**
  * The conversation as a model: one entry a turn, built from the session's events. No page in here.
  *
- * Entry: {turn, question, written, heard, interrupted, finished, sources}. `written` is the text so far, `heard` how many of
- * its characters have sounded.
+ * Entry: {turn, question, written, heard, interrupted, finished, sources, doubts}. `written` is the text so far, `heard` how
+ * many of its characters have sounded; `doubts` are sentences of it that the documents do not bear out.
  */
 
 const AHEAD_WORDS = 8; // How far a spoken word may differ from the written ones ("15" is spoken "fifteen") and be found again.
@@ -22,11 +22,12 @@ export class Conversation extends EventTarget {
   }
 
   /** An answer that came without the control channel. */
-  answered(entry, { text, citations = [] }) {
+  answered(entry, { text, citations = [], unsupported = [] }) {
     if (entry.turn !== null) return; // Its events came after all.
     entry.turn = 0;
     entry.written = text;
     entry.sources = citations.map(({ source, title, quote }) => ({ source, title, quote }));
+    entry.doubts = unsupported.map((sentence) => sentence.text);
     this.#finish(entry);
   }
 
@@ -47,7 +48,7 @@ export class Conversation extends EventTarget {
 
   /** Whether this message is the late rest of an interrupted turn. */
   isStale({ type, turn }) {
-    return turn > 0 && turn <= this.#closed && ["caption", "citation", "answer_delta", "playback"].includes(type);
+    return turn > 0 && turn <= this.#closed && ["caption", "citation", "unsupported", "answer_delta", "playback"].includes(type);
   }
 
   receive(event) {
@@ -67,6 +68,9 @@ export class Conversation extends EventTarget {
         break;
       case "citation":
         this.#change(event.turn, (entry) => cite(entry, event));
+        break;
+      case "unsupported":
+        this.#change(event.turn, (entry) => entry.doubts.push(event.text));
         break;
       case "playback":
         if (event.phase === "finished") this.#finish(this.#entry(event.turn));
@@ -98,6 +102,7 @@ export class Conversation extends EventTarget {
     entry.interrupted = true;
     entry.finished = false;
     entry.written = heardText ?? "";
+    entry.doubts = entry.doubts.filter((sentence) => entry.written.includes(sentence));
     this.#finish(entry);
   }
 
@@ -132,7 +137,7 @@ export class Conversation extends EventTarget {
 }
 
 function blank(turn, question) {
-  return { turn, question, written: "", heard: 0, interrupted: false, finished: false, sources: [] };
+  return { turn, question, written: "", heard: 0, interrupted: false, finished: false, sources: [], doubts: [] };
 }
 
 function cite(entry, { source, title, quote }) {

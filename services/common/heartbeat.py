@@ -1,0 +1,16 @@
+"""The heartbeat of every service: that it is alive, and how busy."""
+
+import asyncio
+from collections.abc import Callable
+
+from services.common.bus import Bus
+from services.common.messages import SERVICES_CHANNEL, Heartbeat
+
+HEARTBEAT_S = 2.0
+
+
+async def beat(bus: Bus, heartbeat: Callable[[], Heartbeat]) -> None:
+    """Say how things stand now, every two seconds, without end. A bus that is away misses a beat."""
+    while True:
+        await bus.publish(SERVICES_CHANNEL, heartbeat())
+        await asyncio.sleep(HEARTBEAT_S)
