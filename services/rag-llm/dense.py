@@ -1,0 +1,84 @@
+"""Search by meaning: the sentences whose vectors are nearest to a question's.
+
+Up to `EXACT_UP_TO` sentences every vector is compared. A larger corpus is parted into cells around trained centres
+(Jégou, Douze & Schmid, 2011), of which the nearest are searched by vectors of one byte a dimension; what they
+bring is ranked by the stored vectors. `make bench-rag` prints what that finds of what comparing all finds.
+"""
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+EXACT_UP_TO = 20_000
+SHARE_SEARCHED = 1 / 8
+"""Of the cells, for one question."""
+TRAIN_A_CELL = 64
+"""Vectors that a cell's centre is trained on."""
+ADD_AT_ONCE = 16_384
+FETCH = 2
+"""Candidates ranked by the stored vectors, times what is asked for."""
+
+Stored = NDArray[np.float16]
+Rows = NDArray[np.int64]
+
+
+class Dense:
+    """Finds rows of `vectors`, [n, dimensions], each of length one."""
+
+    def __init__(self, vectors: Stored, cells: faiss.IndexIVF | None = None) -> None:
+        """`cells`: an index of the same vectors; without one every vector is compared."""
+        self._vectors, self.cells = vectors, cells
+        self._flat = faiss.IndexFlatIP(vectors.shape[1])
+        if not cells:
+            self._flat.add(vectors.astype(np.float32))
+
+    def nearest(self, vector: NDArray[np.float32], k: int) -> tuple[Rows, NDArray[np.float32]]:
+        """(rows, cosines) of the `k` nearest vectors, best first."""
+        if not self.cells:
+            scores, rows = self._flat.search(vector[None, :], min(k, len(self._vectors)))
+            return rows[0], scores[0]
+        _, rows = self.cells.search(vector[None, :], FETCH * k)
+        found = np.sort(rows[0][rows[0] >= 0])
+        cosines = self._vectors[found].astype(np.float32) @ vector
+        best = np.argsort(-cosines, kind="stable")[:k]
+        return found[best], cosines[best]
+
+
+def write(path: Path, vectors: Stored, before: Dense | None) -> None:
+    """Write the cells of a corpus that needs them. The centres of `before` serve until the corpus is twice as large."""
+    if len(vectors) <= EXACT_UP_TO:
+        return
+    cells = before and before.cells
+    if cells and cells.ntotal / 2 < len(vectors) < cells.nlist**2:
+        cells = faiss.clone_index(cells)
+        cells.reset()
+    else:
+        cells = _trained(vectors)
+    for start in range(0, len(vectors), ADD_AT_ONCE):
+        cells.add(vectors[start : start + ADD_AT_ONCE].astype(np.float32))
+    try:
+        faiss.write_index(cells, str(path))
+    except RuntimeError as error:  # faiss's own, for a full disk as well
+        raise OSError(f"the search index was not written: {error}") from error
+
+
+def read(path: Path, vectors: Stored) -> Dense:
+    """Raises `RuntimeError` where the file is not faiss's."""
+    if len(vectors) <= EXACT_UP_TO:
+        return Dense(vectors)
+    cells = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+    if cells.ntotal != len(vectors):
+        raise ValueError(f"{cells.ntotal} vectors in the cells, {len(vectors)} stored")
+    cells.nprobe = max(1, round(cells.nlist * SHARE_SEARCHED))
+    return Dense(vectors, cells)
+
+
+def _trained(vectors: Stored) -> faiss.IndexIVF:
+    """As many cells as usual, about twice the root of the number of vectors; trained on a sample."""
+    number = round(1.8 * len(vectors) ** 0.5)
+    cells = faiss.index_factory(vectors.shape[1], f"IVF{number},SQ8", faiss.METRIC_INNER_PRODUCT)
+    rows = np.random.default_rng(0).choice(len(vectors), min(len(vectors), TRAIN_A_CELL * number), replace=False)
+    cells.train(vectors[np.sort(rows)].astype(np.float32))
+    return cells
