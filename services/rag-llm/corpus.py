@@ -40,12 +40,12 @@ class Corpus:
         try:
             for _ in range(TRIES):
                 # A pipe that took the file's place would hang an ordinary open.
-                with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
                     before = self._checked(file.fileno())
                     data = file.read(self._limit + 1)
                     if len(data) > self._limit:
                         raise Unreadable(f"It is larger than {self.config.max_file_mb:g} MB.")
-                    after = os.stat(path)
+                    after = path.stat()
                 if len(data) == after.st_size and _state(before) == _state(after):
                     return data
         except OSError as error:
@@ -57,11 +57,11 @@ class Corpus:
         return int(self.config.max_file_mb * 1e6)
 
     def _checked(self, file: int) -> os.stat_result:
-        """The state of an open file, once it is sure what was opened: links may have changed since the folder was listed."""
+        """The state of an open file. What was opened is looked at again: links may have changed since the listing."""
         state = os.fstat(file)
         if not stat.S_ISREG(state.st_mode):
             raise Unreadable("It is no ordinary file.")
-        if not Path(os.readlink(f"/proc/self/fd/{file}")).is_relative_to(self.folder.resolve()):
+        if not Path(f"/proc/self/fd/{file}").readlink().is_relative_to(self.folder.resolve()):
             raise Unreadable("It lies outside the corpus.")
         return state
 

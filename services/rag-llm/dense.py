@@ -6,6 +6,7 @@ bring is ranked by the stored vectors. `make bench-rag` prints what that finds o
 """
 
 from pathlib import Path
+from typing import cast
 
 import faiss
 import numpy as np
@@ -50,9 +51,9 @@ def write(path: Path, vectors: Stored, before: Dense | None) -> None:
     """Write the cells of a corpus that needs them. The centres of `before` serve until the corpus is twice as large."""
     if len(vectors) <= EXACT_UP_TO:
         return
-    cells = before and before.cells
+    cells = before.cells if before else None
     if cells and cells.ntotal / 2 < len(vectors) < cells.nlist**2:
-        cells = faiss.clone_index(cells)
+        cells = cast(faiss.IndexIVF, faiss.clone_index(cells))
         cells.reset()
     else:
         cells = _trained(vectors)
@@ -68,7 +69,7 @@ def read(path: Path, vectors: Stored) -> Dense:
     """Raises `RuntimeError` where the file is not faiss's."""
     if len(vectors) <= EXACT_UP_TO:
         return Dense(vectors)
-    cells = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+    cells = cast(faiss.IndexIVF, faiss.read_index(str(path), faiss.IO_FLAG_MMAP))
     if cells.ntotal != len(vectors):
         raise ValueError(f"{cells.ntotal} vectors in the cells, {len(vectors)} stored")
     cells.nprobe = max(1, round(cells.nlist * SHARE_SEARCHED))
@@ -78,7 +79,7 @@ def read(path: Path, vectors: Stored) -> Dense:
 def _trained(vectors: Stored) -> faiss.IndexIVF:
     """As many cells as usual, about twice the root of the number of vectors; trained on a sample."""
     number = round(1.8 * len(vectors) ** 0.5)
-    cells = faiss.index_factory(vectors.shape[1], f"IVF{number},SQ8", faiss.METRIC_INNER_PRODUCT)
+    cells = cast(faiss.IndexIVF, faiss.index_factory(vectors.shape[1], f"IVF{number},SQ8", faiss.METRIC_INNER_PRODUCT))
     rows = np.random.default_rng(0).choice(len(vectors), min(len(vectors), TRAIN_A_CELL * number), replace=False)
     cells.train(vectors[np.sort(rows)].astype(np.float32))
     return cells

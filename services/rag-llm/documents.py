@@ -6,7 +6,7 @@ Markdown and DOCX are read as the HTML they stand for, so all three share one wa
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
@@ -184,7 +184,7 @@ def _read_csv(data: bytes, outline: Outline, _: Limits) -> None:
 def _csv_lines(text: str) -> Sequence[list[str]]:
     """The lines, parted by what parts the first ones most evenly: comma, semicolon, tab or bar."""
 
-    def lines(delimiter: str) -> csv.reader:  # type: ignore[valid-type]  # typeshed hides the class
+    def lines(delimiter: str) -> Iterator[list[str]]:
         return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
 
     def evenness(delimiter: str) -> tuple[int, int]:
@@ -214,7 +214,7 @@ def _read_text(data: bytes, outline: Outline, _: Limits) -> None:
 
 
 def read_lines(lines: Sequence[str], outline: Outline, lead: str = "") -> str:
-    """A block of plain text: a paragraph, then perhaps a list. `lead` introduces it; returns what introduces the next."""
+    """A block of plain text: a paragraph, then perhaps a list. `lead` introduces it; returns the lead of the next."""
     first = next((at for at, line in enumerate(lines) if BULLET.match(line)), len(lines))
     items: list[str] = []
     for line in lines[first:]:

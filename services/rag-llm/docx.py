@@ -29,7 +29,7 @@ def to_html(data: bytes, limits: Limits) -> str:
 
 
 def _check(parts: zipfile.ZipFile, limits: Limits) -> None:
-    """A small file can unpack to gigabytes, and XML can define what grows without end (zipfile holds to these sizes)."""
+    """A small file can unpack to gigabytes (zipfile holds to the sizes it states), and XML can define what grows."""
     size = sum(part.file_size for part in parts.infolist())
     if size > limits.unpacked_mb * 1e6:
         raise Unreadable(f"It unpacks to {size / 1e6:.0f} MB, more than {limits.unpacked_mb:g}.")

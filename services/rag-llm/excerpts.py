@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.rag_llm.documents import Document, Row
+from services.rag_llm.documents import Document
+from services.rag_llm.tables import Row
 
 _LEANS = re.compile(
     r"(it|its|they|their|them|this|that|these|those|he|she|his|her|there|then|otherwise|both|such"

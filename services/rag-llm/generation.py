@@ -12,7 +12,7 @@
 
 import json
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -30,7 +30,7 @@ from services.rag_llm.passages import Entry, Passages, to_line
 
 FORMAT = 3
 """Grows when what is written changes its form."""
-EMBED_AT_ONCE = 2048
+EMBED_AT_ONCE = 512
 """Sentences that wait in memory to be embedded together: enough to sort them by length."""
 COPY_AT_ONCE = 1 << 20
 
@@ -54,8 +54,10 @@ class Writer:
     def passages(self) -> int:
         return len(self._line_starts) - 1
 
-    def add(self, source: str, title: str, digest: str, excerpts: Iterable[Excerpt]) -> None:
-        """A document that is new."""
+    def add(
+        self, source: str, title: str, digest: str, excerpts: Iterable[Excerpt], embedded: Callable[[], None]
+    ) -> None:
+        """A document that is new; `embedded` is called whenever some of its sentences are."""
         passages, sentences = self.passages, self._sentence_starts[-1]
         for excerpt in excerpts:
             line = to_line(excerpt)
@@ -65,16 +67,20 @@ class Writer:
             self._words.add(f"{excerpt.path} {excerpt.text}")
             self._waiting += excerpt.in_context()
             if len(self._waiting) >= EMBED_AT_ONCE:
-                self._embed()
+                self.embed()
+                embedded()
         self._entries.append(
             Entry(source, title, digest, self.passages - passages, self._sentence_starts[-1] - sentences)
         )
 
     def keep(self, index: Index, sources: set[str]) -> None:
         """Documents of an index, as they are: their bytes are copied."""
-        self._embed()
+        self.embed()
         passage = sentence = 0
-        with (index.folder / "passages.jsonl").open("rb") as lines, (index.folder / "vectors.f16").open("rb") as vectors:
+        with (
+            (index.folder / "passages.jsonl").open("rb") as lines,
+            (index.folder / "vectors.f16").open("rb") as vectors,
+        ):
             for kept, group in groupby(index.entries.values(), lambda entry: entry.source in sources):
                 entries = list(group)
                 first, passage = passage, passage + sum(entry.passages for entry in entries)
@@ -92,7 +98,7 @@ class Writer:
 
     def finish(self, before: Index | None) -> None:
         """Write what is left. `before` lends what was trained for its search. The folder is whole when this returns."""
-        self._embed()
+        self.embed()
         self.close()
         lexical = self._words.lexical()
         _save_lines(self.folder / "documents.jsonl", (json.dumps(asdict(entry)) for entry in self._entries))
@@ -105,7 +111,7 @@ class Writer:
         ):
             np.save(self.folder / f"{name}.npy", np.asarray(numbers))
         vectors = _vectors(self.folder, self._embedder.dimensions)
-        dense.write(self.folder / "dense.faiss", vectors, before and before.dense)
+        dense.write(self.folder / "dense.faiss", vectors, before.dense if before else None)
         sizes = {path.name: path.stat().st_size for path in sorted(self.folder.iterdir())}
         manifest = {"format": FORMAT, "signature": self.signature, "dimensions": self._embedder.dimensions}
         (self.folder / "manifest.json").write_text(json.dumps(manifest | {"sizes": sizes}, indent=1), "utf-8")
@@ -114,7 +120,8 @@ class Writer:
         self._lines.close()
         self._vectors.close()
 
-    def _embed(self) -> None:
+    def embed(self) -> None:
+        """Embed the sentences that wait for more."""
         if self._waiting:
             self._embedder.embed(self._waiting).astype(np.float16).tofile(self._vectors)
             self._waiting.clear()

@@ -16,7 +16,7 @@ class Index:
     """One vector a sentence (`vectors`, [sentences, dimensions], half precision), in the order of the passages.
 
     `signature` names the embedder and the settings that the vectors and excerpts were made with. `starts` holds the
-    first sentence of each passage, and their number. Texts and vectors lie in `folder` and are read where they are needed.
+    first sentence of each passage, and their number. Texts and vectors lie in `folder`, and are read when needed.
     """
 
     def __init__(

@@ -4,19 +4,21 @@ Documents stream to disk as they are read; memory holds one of them, and a few n
 """
 
 import hashlib
+import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from services.common.logs import logger
+from services.common.settings import read_settings
 from services.rag_llm.corpus import Corpus
-from services.rag_llm.documents import Document, Unreadable
-from services.rag_llm.embedder import Embedder
+from services.rag_llm.documents import Unreadable
+from services.rag_llm.embedder import Embedder, open_embedder
 from services.rag_llm.excerpts import excerpts_of
 from services.rag_llm.generation import FORMAT, Writer
 from services.rag_llm.index import Index
+from services.rag_llm.progress import Bar, Progress, Report
 from services.rag_llm.reading import read
-from services.rag_llm.settings import IngestConfig
+from services.rag_llm.settings import IngestConfig, RagSettings, read_config
 from services.rag_llm.store import Store
 
 
@@ -37,24 +39,6 @@ class Outcome:
     @property
     def wrote(self) -> bool:
         return bool(self.added or self.changed or self.removed)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an ingest is. `passages` are those that were read and embedded, in `seconds`."""
-
-    files: int
-    of: int
-    passages: int
-    seconds: float
-
-    def __str__(self) -> str:
-        rate = f", {self.passages / self.seconds:.0f} a second" if self.passages and self.seconds else ""
-        return f"{self.files} of {self.of} files, {self.passages} new passages{rate}"
-
-
-Report = Callable[[Progress], None]
-"""Told after each file what is done."""
 
 
 class Absent(Exception):
@@ -79,7 +63,7 @@ def ingest(corpus: Corpus, store: Store, embedder: Embedder, report: Report) -> 
         if old and old.entries and not corpus.folder.is_dir():
             raise Absent(f"There is no folder {corpus.folder}: what was read from it before stays known.")
         with store.writer(mark, embedder) as writer:
-            outcome = _read_all(corpus, old, writer, lambda f, of, p: report(Progress(f, of, p, elapsed(started))))
+            outcome = _read_all(corpus, old, writer, report, started)
             if outcome.wrote or old is None:
                 writer.finish(old)
                 store.put_in_force(writer)
@@ -88,35 +72,40 @@ def ingest(corpus: Corpus, store: Store, embedder: Embedder, report: Report) -> 
         raise OSError("it was written and cannot be read back")
     outcome.documents, outcome.passages = len(index.entries), len(index.excerpts)
     outcome.sentences = len(index.vectors)
-    outcome.seconds = elapsed(started)
+    outcome.seconds = round(time.perf_counter() - started, 3)
     return index, outcome
 
 
-def elapsed(started: float) -> float:
-    return round(time.perf_counter() - started, 3)
-
-
-def _read_all(corpus: Corpus, old: Index | None, writer: Writer, tell: Callable[[int, int, int], None]) -> Outcome:
+def _read_all(corpus: Corpus, old: Index | None, writer: Writer, report: Report, started: float) -> Outcome:
     """New documents first, then those that stay: whether these must be written is known only at the end."""
     outcome = Outcome()
     known = old.entries if old else {}
     unchanged: set[str] = set()
     files = list(corpus.files())
-    for number, (source, path) in enumerate(files, start=1):
+
+    def tell(done: int) -> None:
+        report(Progress(done, len(files), writer.passages, time.perf_counter() - started))
+
+    for done, (source, path) in enumerate(files):
+        tell(done)
         entry = known.get(source)
         try:
             data = corpus.read(path)
             digest = hashlib.sha256(data).hexdigest()
             if entry and entry.digest == digest:
                 unchanged.add(source)
-            else:
-                document = _document(source, data, corpus.config)
-                writer.add(source, document.title, digest, excerpts_of(document, corpus.config.excerpt_words))
-                outcome.added += entry is None
-                outcome.changed += entry is not None
+                continue
+            document = read(source, data, corpus.config.limits())
         except Unreadable as why:
             outcome.skipped[source] = str(why)
-        tell(number, len(files), writer.passages)
+            continue
+        outcome.added += entry is None
+        outcome.changed += entry is not None
+        writer.add(
+            source, document.title, digest, excerpts_of(document, corpus.config.excerpt_words), partial(tell, done)
+        )
+    writer.embed()
+    tell(len(files))
     outcome.unchanged = len(unchanged)
     outcome.removed = len(known) - outcome.changed - outcome.unchanged
     if old and outcome.wrote:
@@ -124,12 +113,27 @@ def _read_all(corpus: Corpus, old: Index | None, writer: Writer, tell: Callable[
     return outcome
 
 
-def _document(source: str, data: bytes, config: IngestConfig) -> Document:
+def main() -> None:
+    """`python -m services.rag_llm.ingest`, or `make ingest`. A running service takes the new index over."""
+    settings, config = read_settings(RagSettings), read_config()
+    if not settings.corpus_dir.is_dir():
+        raise SystemExit(f"There is no folder {settings.corpus_dir}: put documents there, or set CORPUS_DIR.")
+    bar = Bar()
     try:
-        return read(source, data, config)
-    except (Unreadable, OSError):
-        raise
-    # Readers of other people's formats stumble in as many ways as there are damaged files: one of them is not the end.
-    except Exception as error:
-        logger().warning("a document's reader failed", source=source, exc_info=error)
-        raise Unreadable(f"It could not be understood ({type(error).__name__}: {error}).") from error
+        store = Store(settings.index_folder())
+        _, outcome = ingest(Corpus(settings.corpus_dir, config.ingest), store, open_embedder(config), bar)
+    except OSError as error:
+        raise SystemExit(f"The index cannot be written ({error}): set INDEX_DIR to a folder that can.") from None
+    finally:
+        bar.end()
+    for source, reason in outcome.skipped.items():
+        sys.stderr.write(f"skipped {source}: {reason}\n")
+    sys.stdout.write(
+        f"{outcome.documents} documents, {outcome.passages} passages in {settings.index_folder()}: "
+        f"{outcome.added} added, {outcome.changed} changed, {outcome.removed} removed, "
+        f"{outcome.unchanged} unchanged, {len(outcome.skipped)} skipped, in {outcome.seconds:.1f} s\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import bm25s
 import numpy as np
@@ -63,7 +64,7 @@ class Lexical:
         self._bm25 = bm25s.BM25(method="lucene") if len(ids) else None
         self._holders = np.zeros(len(vocabulary), np.int64)
         if self._bm25:
-            texts = [ids[start:stop].tolist() for start, stop in zip(starts[:-1], starts[1:], strict=True)]
+            texts = [ids[start:stop].tolist() for start, stop in pairwise(starts)]
             self._bm25.index((texts, dict(self._number)), show_progress=False)
             self._holders = np.diff(self._bm25.scores["indptr"])
 

@@ -1,7 +1,7 @@
 """HTML into an outline: headings, paragraphs, lists and tables become sentences that can be spoken."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, PreformattedString, Tag
@@ -26,7 +26,7 @@ MAX_SPAN = 100
 
 def read_markup(html: str, outline: Outline) -> None:
     """Scripts, styles, navigation and hidden parts are left out."""
-    soup = BeautifulSoup(html, "html.parser")
+    soup = BeautifulSoup(html, "lxml")  # closes what authors leave open
     _Walk(outline).children(soup)
     if not outline.title and soup.title:
         outline.title = tidy(soup.title.get_text())
@@ -171,7 +171,7 @@ def _grid(table: Tag) -> tuple[list[list[str]], int]:
                     below[len(line)] = (down - 1, text)
                 line.append(text)
         _cover(line, below)
-        if len(cells) == 1 and len(line) > 1:
+        if len(cells) == 1 and _span(cells[0], "colspan") == len(line):
             line[1:] = [""] * (len(line) - 1)
         if not any(line):
             continue
@@ -214,7 +214,7 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text)
 
 
-def _text(tag: Tag, of=_one_line, without: Iterable[Tag] = ()) -> str:
+def _text(tag: Tag, of: Callable[[str], str] = _one_line, without: Iterable[Tag] = ()) -> str:
     """The text inside, without what is never shown; `\\n` where a line is broken on purpose."""
     pieces: list[str] = []
 

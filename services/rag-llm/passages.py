@@ -26,7 +26,7 @@ class Entry:
 
 def to_line(excerpt: Excerpt) -> bytes:
     """What stands once for the whole document, source and title, is not repeated."""
-    line = {"id": excerpt.id, "headings": excerpt.headings, "sentences": excerpt.sentences}
+    line: dict[str, object] = {"id": excerpt.id, "headings": excerpt.headings, "sentences": excerpt.sentences}
     if any(excerpt.rows):
         line["rows"] = excerpt.rows
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"

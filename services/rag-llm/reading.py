@@ -66,7 +66,7 @@ def _document(answer: dict[str, Any]) -> Document:
 
 
 def main() -> None:
-    """`python -m services.rag_llm.reading SOURCE LIMITS`: a file on standard input, its document as JSON on the output."""
+    """`python -m services.rag_llm.reading SOURCE LIMITS`: a file on standard input, its document as JSON on output."""
     source, limits = sys.argv[1], Limits(**json.loads(sys.argv[2]))
     memory = limits.memory_mb * 1_000_000
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

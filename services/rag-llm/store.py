@@ -25,6 +25,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._loaded: Index | None = None  # the last one: it need not be read again while it is in force
 
     def generation(self) -> str | None:
         """The name of the generation in force; None: there is none, or none that can be read: writing says why."""
@@ -37,7 +38,9 @@ class Store:
     def load(self, signature: str) -> Index | None:
         """The index in force, if it was made with this signature and is whole; else None."""
         while (name := self.generation()) is not None:
-            index = generation.read(self.folder / name, signature)
+            if (last := self._loaded) and (last.folder.name, last.signature) == (name, signature):
+                return last
+            index = self._loaded = generation.read(self.folder / name, signature)
             # A writer may have replaced this generation while it was being read: then the next one counts.
             if index or self.generation() == name:
                 return index

@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from services.common.bus import MemoryBus
+from services.rag_llm.corpus import Corpus
 from services.rag_llm.embedder_minilm import MiniLM
 from services.rag_llm.index import Index
-from services.rag_llm.ingest import Corpus, ingest, signature
+from services.rag_llm.ingest import ingest, signature
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings, read_config
 from services.rag_llm.store import Store

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from services.rag_llm.conversation import Asked
-from services.rag_llm.embedder import Progress, Vectors
+from services.rag_llm.corpus import Corpus
+from services.rag_llm.embedder import Vectors
 from services.rag_llm.embedder_minilm import MiniLM
+from services.rag_llm.generation import FORMAT
 from services.rag_llm.index import Index
-from services.rag_llm.ingest import Corpus, Outcome, ingest, signature
+from services.rag_llm.ingest import Outcome, ingest, signature
+from services.rag_llm.progress import Progress
 from services.rag_llm.retrieval import search, understand
 from services.rag_llm.settings import Config, IngestConfig, RagSettings
 from services.rag_llm.store import Store
@@ -28,9 +31,9 @@ class Counting:
     def __init__(self, inner: MiniLM) -> None:
         self.inner, self.name, self.dimensions, self.texts = inner, inner.name, inner.dimensions, 0
 
-    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         self.texts += len(texts)
-        return self.inner.embed(texts, progress)
+        return self.inner.embed(texts)
 
 
 class Library:
@@ -41,7 +44,7 @@ class Library:
         self.store = Store(folder / "index")
         self.embedder = Counting(minilm)
         self.corpus = Corpus(self.folder, config)
-        self.reports: list[str] = []
+        self.reports: list[Progress] = []
 
     def ingest(self) -> tuple[Index, Outcome]:
         return ingest(self.corpus, self.store, self.embedder, self.reports.append)
@@ -63,7 +66,8 @@ def test_all_documents_are_found(library: Library) -> None:
     index, outcome = library.ingest()
     assert set(index.entries) == set(DOCUMENTS)
     assert (outcome.added, outcome.skipped) == (len(DOCUMENTS), {})
-    assert library.reports[-1] == f"embedded {outcome.sentences} of {outcome.sentences} sentences"
+    last = library.reports[-1]
+    assert (last.files, last.of, last.passages) == (len(DOCUMENTS), len(DOCUMENTS), outcome.passages)
 
 
 def test_nothing_changed_nothing_is_done(library: Library) -> None:
@@ -112,7 +116,7 @@ def test_bad_files_are_reported_and_skipped(library: Library) -> None:
     index, outcome = library.ingest()
     assert set(outcome.skipped) == {"broken.pdf", "empty.md", "binary.txt", "huge.txt"}
     assert set(index.entries) == {*DOCUMENTS, "latin.txt", "good.pdf"}
-    assert any(report.startswith("skipped broken.pdf: It is damaged") for report in library.reports)
+    assert outcome.skipped["broken.pdf"].startswith("It is damaged")
 
 
 def test_links_out_of_the_corpus_are_not_followed(library: Library, tmp_path: Path) -> None:
@@ -148,12 +152,13 @@ def test_other_settings_make_the_index_anew(library: Library) -> None:
     assert library.store.load(signature(library.embedder, library.corpus.config)) is None
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "documents.jsonl", "sentences.faiss"])
+@pytest.mark.parametrize("name", ["manifest.json", "documents.jsonl", "passages.jsonl", "vectors.f16", "words.npy"])
 def test_a_damaged_index_is_made_anew(library: Library, name: str) -> None:
     """An index that was cut short is noticed and written again."""
     whole, _ = library.ingest()
     path = next(library.store.folder.glob(f"*/{name}"))
     path.write_bytes(path.read_bytes()[:-30])
+    library.store = Store(library.store.folder)  # as after a restart
     assert library.store.load(whole.signature) is None
     index, _ = library.ingest()
     again = library.store.load(whole.signature)
@@ -168,7 +173,7 @@ def test_one_generation_is_kept(library: Library) -> None:
         library.ingest()
     manifests = list(library.store.folder.glob("*/manifest.json"))
     assert [path.parent.name for path in manifests] == [library.store.generation()]
-    assert json.loads(manifests[0].read_text())["format"] == 2
+    assert json.loads(manifests[0].read_text())["format"] == FORMAT
 
 
 def test_searching_while_ingesting(library: Library, minilm: MiniLM, config: Config) -> None:
@@ -220,7 +225,7 @@ def test_from_a_shell(tmp_path: Path) -> None:
     assert f"{len(DOCUMENTS)} added" in done.stdout
     assert "1 skipped" in done.stdout
     assert "skipped bad.pdf: " in done.stderr
-    assert "embedded " in done.stderr
+    assert f"{len(DOCUMENTS) + 1} of {len(DOCUMENTS) + 1} files" in done.stderr
 
 
 def test_each_corpus_has_an_index_of_its_own(tmp_path: Path) -> None:

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from services.rag_llm.documents import Document, Unreadable, read_document
+from services.rag_llm import reading
+from services.rag_llm.documents import Document, Limits, Unreadable
 from services.rag_llm.excerpts import excerpts_of
 from services.rag_llm.sentences import split_clauses, split_sentences
 from tests.rag.shop import write_pdf
 
+LIMITS = Limits(pages=10, unpacked_mb=20, seconds=60, memory_mb=1500)
+
 
 def read(source: str, text: str | bytes) -> Document:
-    return read_document(source, text.encode() if isinstance(text, str) else text, max_pages=10)
+    return reading.read(source, text.encode() if isinstance(text, str) else text, LIMITS)
 
 
 def said(document: Document) -> list[str]:

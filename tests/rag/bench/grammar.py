@@ -27,7 +27,9 @@ _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MONTHS = """January February March April May June July August September October November December""".split()
 _VERBS = "clean replace inspect adjust lubricate unlock calibrate store install remove charge test".split()
 _REASONS = """because the law demands it|after complaints from the first season|to save energy|since the merger of 2019
-|so that nobody has to wait|for reasons of safety|as the old supplier closed|in order to protect the surface""".split("|")
+|so that nobody has to wait|for reasons of safety|as the old supplier closed|in order to protect the surface""".split(
+    "|"
+)
 
 # A section: its heading, what is asked about it, and sentences. The first sentence holds the fact that is asked for.
 _SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -152,7 +154,9 @@ def _names(rng: random.Random) -> Iterator[str]:
     """Made-up names, each once: `Brealtoun 340`."""
     seen: set[str] = set()
     while True:
-        syllables = (rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((2, 2, 3))))
+        syllables = (
+            rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((2, 2, 3)))
+        )
         name = "".join(syllables).capitalize()
         if rng.random() < 0.3:
             name += f" {rng.randrange(2, 99) * 10}"

@@ -1,0 +1,65 @@
+"""Notices that something in a folder changed. The folder may come and go."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from watchfiles import Change, awatch
+from watchfiles._rust_notify import WatchfilesRustInternalError
+
+from services.common.logs import logger
+
+LOOK_MS = 1000
+"""How often the folder itself is looked at: no event tells that it is back."""
+LONGEST_WAIT = 10
+"""A folder that never is quiet is reported after so many times the time that it should be quiet for."""
+
+
+async def changes(folder: Path, settle_ms: int, ignore: Path) -> AsyncIterator[None]:
+    """Yields when the folder was changed and then left alone for `settle_ms`; first once it is watched. Never ends.
+
+    Hidden files do not count, nor does what is below `ignore`. Where the system cannot tell (too many watches), the
+    folder is compared with what it was.
+    """
+
+    def counts(_: Change, path: str) -> bool:
+        below = Path(path).relative_to(folder) if Path(path).is_relative_to(folder) else Path(path)
+        return not any(part.startswith(".") for part in below.parts) and not Path(path).is_relative_to(ignore)
+
+    polling = False
+    while True:
+        if (watched := _identity(folder)) is None:
+            await asyncio.sleep(LOOK_MS / 1000)
+            continue
+        first = True
+        try:
+            async for found in awatch(
+                folder,
+                watch_filter=counts,
+                step=settle_ms,
+                debounce=settle_ms * LONGEST_WAIT,
+                rust_timeout=LOOK_MS,
+                yield_on_timeout=True,
+                force_polling=polling,
+            ):
+                if first or found:
+                    first = False
+                    yield
+                if _identity(folder) != watched:
+                    break
+        except FileNotFoundError:
+            continue
+        except WatchfilesRustInternalError as error:
+            if polling:
+                raise
+            polling = True
+            logger().warning("the folder cannot be watched and is looked through instead", reason=str(error))
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells this folder from another one of its name; None: there is none."""
+    try:
+        state = folder.stat()
+    except OSError:
+        return None
+    return (state.st_dev, state.st_ino) if folder.is_dir() else None
