@@ -5,6 +5,7 @@ Up to `EXACT_UP_TO` sentences every vector is compared. A larger corpus is parte
 bring is ranked by the stored vectors. `make bench-rag` prints what that finds of what comparing all finds.
 """
 
+import math
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 EXACT_UP_TO = 20_000
 SHARE_SEARCHED = 1 / 8
 """Of the cells, for one question."""
-TRAIN_A_CELL = 64
+TRAIN_A_CELL = 40
 """Vectors that a cell's centre is trained on."""
 ADD_AT_ONCE = 16_384
 FETCH = 2
@@ -47,16 +48,15 @@ class Dense:
         return found[best], cosines[best]
 
 
-def write(path: Path, vectors: Stored, before: Dense | None) -> None:
-    """Write the cells of a corpus that needs them. The centres of `before` serve until the corpus is twice as large."""
+def write(path: Path, vectors: Stored, before: Path | None) -> None:
+    """Write the cells of a corpus that needs them; those of `before` keep their centres if they still fit.
+
+    Raises `OSError`.
+    """
     if len(vectors) <= EXACT_UP_TO:
         return
-    cells = before.cells if before else None
-    if cells and cells.ntotal / 2 < len(vectors) < cells.nlist**2:
-        cells = cast(faiss.IndexIVF, faiss.clone_index(cells))
-        cells.reset()
-    else:
-        cells = _trained(vectors)
+    cells = _emptied(before, len(vectors)) if before and before.exists() else None
+    cells = cells or _trained(vectors)
     for start in range(0, len(vectors), ADD_AT_ONCE):
         cells.add(vectors[start : start + ADD_AT_ONCE].astype(np.float32))
     try:
@@ -69,17 +69,38 @@ def read(path: Path, vectors: Stored) -> Dense:
     """Raises `RuntimeError` where the file is not faiss's."""
     if len(vectors) <= EXACT_UP_TO:
         return Dense(vectors)
-    cells = cast(faiss.IndexIVF, faiss.read_index(str(path), faiss.IO_FLAG_MMAP))
+    cells = _mapped(path)
     if cells.ntotal != len(vectors):
         raise ValueError(f"{cells.ntotal} vectors in the cells, {len(vectors)} stored")
     cells.nprobe = max(1, round(cells.nlist * SHARE_SEARCHED))
     return Dense(vectors, cells)
 
 
+def _mapped(path: Path) -> faiss.IndexIVF:
+    return cast(faiss.IndexIVF, faiss.read_index(str(path), faiss.IO_FLAG_MMAP))
+
+
+def _number_of_cells(vectors: int) -> int:
+    """About twice the root, as usual."""
+    return round(1.8 * math.sqrt(vectors))
+
+
+def _emptied(path: Path, vectors: int) -> faiss.IndexIVF | None:
+    """The cells of an index without what is in them; None if that many vectors want twice or half as many cells."""
+    cells = _mapped(path)
+    if not 0.5 < cells.nlist / _number_of_cells(vectors) < 2:
+        return None
+    lists = faiss.ArrayInvertedLists(cells.nlist, cells.code_size)
+    cells.replace_invlists(lists, True)
+    lists.this.disown()  # type: ignore[attr-defined]  # SWIG: the cells own them now
+    cells.ntotal = 0
+    return cells
+
+
 def _trained(vectors: Stored) -> faiss.IndexIVF:
-    """As many cells as usual, about twice the root of the number of vectors; trained on a sample."""
-    number = round(1.8 * len(vectors) ** 0.5)
-    cells = cast(faiss.IndexIVF, faiss.index_factory(vectors.shape[1], f"IVF{number},SQ8", faiss.METRIC_INNER_PRODUCT))
+    """Cells whose centres are trained on a sample."""
+    number = _number_of_cells(len(vectors))
+    cells = faiss.index_factory(vectors.shape[1], f"IVF{number},SQ8", faiss.METRIC_INNER_PRODUCT)
     rows = np.random.default_rng(0).choice(len(vectors), min(len(vectors), TRAIN_A_CELL * number), replace=False)
     cells.train(vectors[np.sort(rows)].astype(np.float32))
-    return cells
+    return cast(faiss.IndexIVF, cells)
