@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 EXACT_UP_TO = 20_000
 SHARE_SEARCHED = 1 / 8
-"""Of the cells, for one question."""
+"""Of the cells, for one question; at least so many that they hold what an exact search may compare."""
 TRAIN_A_CELL = 40
 """Vectors that a cell's centre is trained on."""
 ADD_AT_ONCE = 16_384
@@ -72,7 +72,7 @@ def read(path: Path, vectors: Stored) -> Dense:
     cells = _mapped(path)
     if cells.ntotal != len(vectors):
         raise ValueError(f"{cells.ntotal} vectors in the cells, {len(vectors)} stored")
-    cells.nprobe = max(1, round(cells.nlist * SHARE_SEARCHED))
+    cells.nprobe = math.ceil(cells.nlist * max(SHARE_SEARCHED, EXACT_UP_TO / len(vectors)))
     return Dense(vectors, cells)
 
 

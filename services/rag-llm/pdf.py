@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 
 import pdfplumber
+from pdfminer.pdfdocument import PDFEncryptionError, PDFPasswordIncorrect
 from pdfplumber.page import Page
 from pdfplumber.utils.exceptions import PdfminerException
 
@@ -63,10 +64,12 @@ def read_pdf(data: bytes, outline: Outline, limits: Limits) -> None:
             title = tidy(str((pdf.metadata or {}).get("Title") or ""))
             parts = [part for page in pdf.pages for part in _parts(page)]
     except PdfminerException as error:
-        kind = type(error.args[0]).__name__ if error.args else ""
-        if "Password" in kind or "Encryption" in kind:
+        cause = error.args[0] if error.args else error
+        if isinstance(cause, MemoryError):
+            raise cause from error
+        if isinstance(cause, PDFPasswordIncorrect | PDFEncryptionError):
             raise Unreadable("It is encrypted.") from error
-        raise Unreadable(f"It is damaged ({error.args[0] if error.args else kind}).") from error
+        raise Unreadable(f"It is damaged ({cause}).") from error
     if not parts:
         raise Unreadable("It holds no text: a scan shows pictures of words.")
     _tell(_without_running_titles(parts), title, outline)

@@ -93,7 +93,8 @@ def _said(subject: Row, others: Row) -> str:
 
 def _inside(name: str) -> str:
     """A column's name in the middle of a sentence."""
-    return name[:1].lower() + name[1:] if name[1:].islower() else name
+    first = name.partition(" ")[0]
+    return name[:1].lower() + name[1:] if first[1:].islower() else name
 
 
 def without_empty_columns(lines: Sequence[Line]) -> list[list[str]]:

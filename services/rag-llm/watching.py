@@ -18,14 +18,9 @@ LONGEST_WAIT = 10
 async def changes(folder: Path, settle_ms: int, ignore: Path) -> AsyncIterator[None]:
     """Yields when the folder was changed and then left alone for `settle_ms`; first once it is watched. Never ends.
 
-    Hidden files do not count, nor does what is below `ignore`. Where the system cannot tell (too many watches), the
+    Both paths are absolute. Hidden files do not count, nor does what is below `ignore`. Where the system cannot tell (too many watches), the
     folder is compared with what it was.
     """
-
-    def counts(_: Change, path: str) -> bool:
-        below = Path(path).relative_to(folder) if Path(path).is_relative_to(folder) else Path(path)
-        return not any(part.startswith(".") for part in below.parts) and not Path(path).is_relative_to(ignore)
-
     polling = False
     while True:
         if (watched := _identity(folder)) is None:
@@ -35,7 +30,7 @@ async def changes(folder: Path, settle_ms: int, ignore: Path) -> AsyncIterator[N
         try:
             async for found in awatch(
                 folder,
-                watch_filter=counts,
+                watch_filter=lambda _, path: counts(Path(path), folder, ignore),
                 step=settle_ms,
                 debounce=settle_ms * LONGEST_WAIT,
                 rust_timeout=LOOK_MS,
@@ -45,7 +40,8 @@ async def changes(folder: Path, settle_ms: int, ignore: Path) -> AsyncIterator[N
                 if first or found:
                     first = False
                     yield
-                if _identity(folder) != watched:
+                # A new folder may have the number of the one that was removed: then only the removal tells.
+                if _identity(folder) != watched or (Change.deleted, str(folder)) in found:
                     break
         except FileNotFoundError:
             continue
@@ -54,6 +50,13 @@ async def changes(folder: Path, settle_ms: int, ignore: Path) -> AsyncIterator[N
                 raise
             polling = True
             logger().warning("the folder cannot be watched and is looked through instead", reason=str(error))
+
+
+def counts(path: Path, folder: Path, ignore: Path) -> bool:
+    """Whether a change of this path is one of the documents' folder."""
+    if path.is_relative_to(ignore) or not path.is_relative_to(folder):
+        return False
+    return not any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
