@@ -15,10 +15,10 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test check bench ingest clean
+.PHONY: help up setup test check bench bench-rag ingest clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 up: setup ## install what is missing, start everything, print the address; Ctrl-C stops it
 	@exec $(PY) -m services.stack
@@ -42,6 +42,9 @@ check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Pyth
 
 bench: setup .venv/.installed-dev ## the whole path, measured at a WebRTC viewer; JSON on the last line
 	@$(PY) -m tests.bench
+
+bench-rag: .venv/.installed-dev ## what rag-llm finds and says, and how it grows to 100 000 passages; JSON on the last line
+	@$(PY) -m tests.rag.bench
 
 ingest: .venv/.installed ## read the documents in CORPUS_DIR into the index
 	@$(PY) -m services.rag_llm.ingest

@@ -46,6 +46,7 @@ class Knowledge:
 
     def __init__(self, corpus: Corpus, store: Store, embedder: Embedder, config: RetrievalConfig) -> None:
         self._corpus, self._store, self._embedder, self._config = corpus, store, embedder, config
+        self._watched = corpus.folder.resolve(), store.folder.resolve()
         self._index: Index | None = None
         self._generation: str | None = None
         self._progress = "reading the documents"
@@ -92,9 +93,8 @@ class Knowledge:
                 tasks.create_task(self._follow_folder())
 
     async def _follow_folder(self) -> None:
-        async for _ in changes(
-            self._corpus.folder.absolute(), self._corpus.config.watch_settle_ms, self._store.folder.absolute()
-        ):
+        folder, index = self._watched
+        async for _ in changes(folder, self._corpus.config.watch_settle_ms, ignore=index):
             try:
                 await self.ingest()
             except Problem as problem:

@@ -1,7 +1,7 @@
 """Notices that something in a folder changed. The folder may come and go."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from watchfiles import Change, awatch
@@ -15,11 +15,11 @@ LONGEST_WAIT = 10
 """A folder that never is quiet is reported after so many times the time that it should be quiet for."""
 
 
-async def changes(folder: Path, settle_ms: int, ignore: Path) -> AsyncIterator[None]:
+async def changes(folder: Path, settle_ms: int, ignore: Path) -> AsyncGenerator[None]:
     """Yields when the folder was changed and then left alone for `settle_ms`; first once it is watched. Never ends.
 
-    Both paths are absolute. Hidden files do not count, nor does what is below `ignore`. Where the system cannot tell (too many watches), the
-    folder is compared with what it was.
+    Both paths are absolute and without links. Hidden files do not count, nor does what is below `ignore`. Where the
+    system cannot tell (too many folders to watch), the folder is compared with what it was.
     """
     polling = False
     while True:

@@ -21,7 +21,9 @@ from tests.rag.shop import write_shop
 
 @pytest.fixture(scope="session")
 def config() -> Config:
-    return read_config()
+    """What `config.yaml` says, except that the tests say themselves when documents are read."""
+    config = read_config()
+    return config.model_copy(update={"ingest": config.ingest.model_copy(update={"watch": False})})
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +59,10 @@ def bus() -> MemoryBus:
 
 
 @pytest.fixture
-async def client(settings: RagSettings, bus: MemoryBus) -> AsyncIterator[httpx.AsyncClient]:
+async def client(settings: RagSettings, bus: MemoryBus, config: Config) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the running service."""
     async with (
-        listening(create_app(settings, bus)) as address,
+        listening(create_app(settings, bus, config)) as address,
         httpx.AsyncClient(base_url=address, timeout=20) as client,
     ):
         await ready(client)

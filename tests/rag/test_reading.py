@@ -177,7 +177,7 @@ def test_markup_is_not_spoken() -> None:
 def test_html_without_what_is_never_shown() -> None:
     """Scripts, styles, navigation and what is hidden by whatever means are no text."""
     html = """<title>T</title><script>x()</script><style>p{}</style><nav>Home</nav><p hidden>no</p>
-    <p style="color:red; DISPLAY : none">no</p><ul aria-hidden="true"><li>no</ul><p>One <i style="font-size:0">no</i></p>
+    <p style="color:red; DISPLAY : none">no</p><ul aria-hidden="true"><li>no</ul><p>One <i style="font-size:0">no</i>
     <table><tr style="visibility:hidden"><td>no</table><!-- no --><template>no</template><ul><li hidden>no</ul>
     <div>One <b>bold</b> word.<p>Two.</p>Loose end</div>"""
     document = read("a.html", html)

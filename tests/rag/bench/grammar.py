@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905  # lists of words read better as words
 """A corpus of any size, written by a seeded grammar: the same seed gives the same documents, and questions about them.
 
 Every document is about a thing with a name of its own, so the vocabulary grows with the corpus as a real one does, and
@@ -21,15 +22,30 @@ _MATERIALS = "steel glass oak aluminium bamboo ceramic wool leather carbon brass
 _TOWNS = "Bonn Ghent Turin Bergen Porto Graz Lyon Cork Basel Malmo Krakow Leeds Aarhus Pisa Tartu Utrecht".split()
 _PARTS = """filter valve hinge battery handle lid sensor cable display nozzle bearing gasket pedal mirror antenna belt
 gearbox housing thermostat switch fuse lens shutter burner hose wheel spindle motor fan lamp bracket""".split()
-_TOOLS = "vinegar|a soft cloth|a brush|warm water|a torque wrench|compressed air|a drop of oil|soap".split("|")
+_TOOLS = [
+    "vinegar",
+    "a soft cloth",
+    "a brush",
+    "warm water",
+    "a torque wrench",
+    "compressed air",
+    "a drop of oil",
+    "soap",
+]
 _PEOPLE = "visitors customers members students patients travellers guests owners residents employees".split()
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MONTHS = """January February March April May June July August September October November December""".split()
 _VERBS = "clean replace inspect adjust lubricate unlock calibrate store install remove charge test".split()
-_REASONS = """because the law demands it|after complaints from the first season|to save energy|since the merger of 2019
-|so that nobody has to wait|for reasons of safety|as the old supplier closed|in order to protect the surface""".split(
-    "|"
-)
+_REASONS = [
+    "because the law demands it",
+    "after complaints from the first season",
+    "to save energy",
+    "since the merger of 2019",
+    "so that nobody has to wait",
+    "for reasons of safety",
+    "as the old supplier closed",
+    "in order to protect the surface",
+]
 
 # A section: its heading, what is asked about it, and sentences. The first sentence holds the fact that is asked for.
 _SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -201,7 +217,7 @@ def _slots(rng: random.Random, name: str, kind: str) -> dict[str, str | int]:
         "people": rng.choice(_PEOPLE),
         "day": rng.choice(_DAYS),
         "month": rng.choice(_MONTHS),
-        "reason": rng.choice(_REASONS).strip(),
+        "reason": rng.choice(_REASONS),
         "person": f"{next(_names(rng)).split()[0]} {next(_names(rng)).split()[0]}",
         "year": rng.randrange(1880, 2024),
         "year2": rng.randrange(1950, 2024),

@@ -1,7 +1,7 @@
 """How rag-llm grows: ingest rate, peak memory, retrieval latency and cold load at 1 k, 10 k and 100 k passages.
 
-Each ingest is the command that a user runs, `python -m services.rag_llm.ingest`, over documents of `grammar`; it and the
-questions afterwards each run in a process of their own, whose peak memory the kernel tells.
+Each ingest is the command that a user runs, `python -m services.rag_llm.ingest`, over documents of `grammar`; it and
+the questions afterwards each run in a process of their own, whose peak memory the kernel tells.
 """
 
 import json
@@ -154,4 +154,5 @@ def _recall(index: Index, vectors: np.ndarray, k: int = 48) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(ask([grammar.Asked(**line) for line in json.loads(Path(sys.argv[1]).read_text())])))
+    found = ask([grammar.Asked(**line) for line in json.loads(Path(sys.argv[1]).read_text())])
+    sys.stdout.write(json.dumps(found) + "\n")
