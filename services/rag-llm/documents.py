@@ -6,7 +6,7 @@ Markdown and DOCX are read as the HTML they stand for, so all three share one wa
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
@@ -34,6 +34,10 @@ class Limits:
     memory_mb: int
 
 
+MAX_SECTION = 500
+"""Sentences after which a section goes on as another one, so that a large document can be taken piece by piece."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """`headings` lead to it, outermost first, without the document's title. `rows` is parallel to `sentences`."""
@@ -45,11 +49,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`source` is the path under the corpus, with slashes."""
+    """`source` is the path under the corpus, with slashes. The sections may lie on disk."""
 
     source: str
     title: str
-    sections: tuple[Section, ...]
+    sections: Iterable[Section]
 
 
 class Outline:
@@ -105,7 +109,7 @@ class Outline:
         if not worth:
             return
         headings = tuple(text for _, text in self._path if text != self.title)
-        if not self._sections or self._sections[-1][0] != headings:
+        if not self._sections or self._sections[-1][0] != headings or len(self._sections[-1][1]) >= MAX_SECTION:
             self._sections.append((headings, []))
         self._sections[-1][1].extend(worth)
 

@@ -100,14 +100,13 @@ class Writer:
         """Write what is left. `before` lends what was trained for its search. The folder is whole when this returns."""
         self.embed()
         self.close()
-        lexical = self._words.lexical()
         _save_lines(self.folder / "documents.jsonl", (json.dumps(asdict(entry)) for entry in self._entries))
-        _save_lines(self.folder / "vocabulary.txt", lexical.vocabulary)
+        _save_lines(self.folder / "vocabulary.txt", self._words.vocabulary)
         for name, numbers in (
             ("passages", self._line_starts),
             ("sentences", self._sentence_starts),
-            ("words", lexical.ids),
-            ("words_starts", lexical.starts),
+            ("words", self._words.ids),
+            ("words_starts", self._words.starts),
         ):
             np.save(self.folder / f"{name}.npy", np.asarray(numbers))
         vectors = _vectors(self.folder, self._embedder.dimensions)

@@ -26,13 +26,17 @@ class Words:
 
     def __init__(self) -> None:
         self._number: dict[str, int] = {}
-        self._ids = array("i")
-        self._starts = array("q", [0])
+        self.ids = array("i")
+        self.starts = array("q", [0])
+
+    @property
+    def vocabulary(self) -> list[str]:
+        return list(self._number)
 
     def add(self, text: str) -> None:
         number = self._number
-        self._ids.extend([number.setdefault(term, len(number)) for term in terms(text) if term])
-        self._starts.append(len(self._ids))
+        self.ids.extend([number.setdefault(term, len(number)) for term in terms(text) if term])
+        self.starts.append(len(self.ids))
 
     def keep(self, other: "Lexical", start: int, stop: int) -> None:
         """The texts `start` to `stop` of an index."""
@@ -41,12 +45,8 @@ class Words:
         renumbered = np.full(len(other.vocabulary), -1, np.int32)
         for old in np.unique(ids).tolist():
             renumbered[old] = number.setdefault(other.vocabulary[old], len(number))
-        self._starts.frombytes((other.starts[start + 1 : stop + 1] - other.starts[start] + len(self._ids)).tobytes())
-        self._ids.frombytes(renumbered[ids].tobytes())
-
-    def lexical(self) -> "Lexical":
-        ids = np.array(self._ids, np.int32)
-        return Lexical(list(self._number), ids, np.array(self._starts, np.int64))
+        self.starts.frombytes((other.starts[start + 1 : stop + 1] - other.starts[start] + len(self.ids)).tobytes())
+        self.ids.frombytes(renumbered[ids].tobytes())
 
 
 class Lexical:
@@ -64,7 +64,8 @@ class Lexical:
         self._bm25 = bm25s.BM25(method="lucene") if len(ids) else None
         self._holders = np.zeros(len(vocabulary), np.int64)
         if self._bm25:
-            texts = [ids[start:stop].tolist() for start, stop in pairwise(starts)]
+            shared = np.arange(len(vocabulary)).astype(object)  # one int for each term, not one for each of its places
+            texts = [shared[ids[start:stop]].tolist() for start, stop in pairwise(starts)]
             self._bm25.index((texts, dict(self._number)), show_progress=False)
             self._holders = np.diff(self._bm25.scores["indptr"])
 

@@ -9,9 +9,11 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO
 
 from services.rag_llm.documents import Document, Limits, Section, Unreadable, read_document
 
@@ -26,17 +28,36 @@ def read(source: str, data: bytes, limits: Limits) -> Document:
         return _read_here(source, data, limits)
     command = [sys.executable, "-m", "services.rag_llm.reading", source, json.dumps(asdict(limits))]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    out = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the document that is read from it
     try:
-        done = subprocess.run(command, input=data, env=env, capture_output=True, timeout=limits.seconds, check=False)
+        done = subprocess.run(
+            command, input=data, env=env, stdout=out, stderr=subprocess.PIPE, timeout=limits.seconds, check=False
+        )
     except subprocess.TimeoutExpired:
         raise Unreadable(f"Reading it took longer than {limits.seconds:g} s.") from None
     if done.returncode:
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise Unreadable(f"Its reader ended with {done.returncode} ({last or 'it was killed'}).")
-    answer = json.loads(done.stdout)
-    if "unreadable" in answer:
-        raise Unreadable(answer["unreadable"])
-    return _document(answer)
+    out.seek(0)
+    head = json.loads(out.readline())
+    if "unreadable" in head:
+        raise Unreadable(head["unreadable"])
+    return Document(source, head["title"], _Sections(out))
+
+
+class _Sections(Iterable[Section]):
+    """The sections that a reader wrote into a file, after its first line."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __iter__(self) -> Iterator[Section]:
+        self._file.seek(0)
+        self._file.readline()
+        for line in self._file:
+            section = json.loads(line)
+            rows = tuple(tuple((name, value) for name, value in row) for row in section["rows"])
+            yield Section(tuple(section["headings"]), tuple(section["sentences"]), rows)
 
 
 def _read_here(source: str, data: bytes, limits: Limits) -> Document:
@@ -53,28 +74,20 @@ def _read_here(source: str, data: bytes, limits: Limits) -> Document:
         raise Unreadable(f"It could not be understood ({type(error).__name__}: {error}).") from error
 
 
-def _document(answer: dict[str, Any]) -> Document:
-    sections = tuple(
-        Section(
-            tuple(section["headings"]),
-            tuple(section["sentences"]),
-            tuple(tuple((name, value) for name, value in row) for row in section["rows"]),
-        )
-        for section in answer["sections"]
-    )
-    return Document(answer["source"], answer["title"], sections)
-
-
 def main() -> None:
-    """`python -m services.rag_llm.reading SOURCE LIMITS`: a file on standard input, its document as JSON on output."""
+    """`python -m services.rag_llm.reading SOURCE LIMITS`: a file on standard input; its title and sections, a line of
+    JSON each, on standard output."""
     source, limits = sys.argv[1], Limits(**json.loads(sys.argv[2]))
     memory = limits.memory_mb * 1_000_000
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     try:
-        answer = asdict(_read_here(source, sys.stdin.buffer.read(), limits))
+        document = _read_here(source, sys.stdin.buffer.read(), limits)
     except Unreadable as why:
-        answer = {"unreadable": str(why)}
-    json.dump(answer, sys.stdout)
+        sys.stdout.write(json.dumps({"unreadable": str(why)}) + "\n")
+        return
+    sys.stdout.write(json.dumps({"title": document.title}) + "\n")
+    for section in document.sections:
+        sys.stdout.write(json.dumps(asdict(section)) + "\n")
 
 
 if __name__ == "__main__":

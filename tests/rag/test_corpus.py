@@ -12,7 +12,7 @@ import pytest
 from services.rag_llm import corpus as corpus_module
 from services.rag_llm import reading
 from services.rag_llm.corpus import Corpus
-from services.rag_llm.documents import Limits, Unreadable
+from services.rag_llm.documents import MAX_SECTION, Limits, Unreadable, read_document
 from services.rag_llm.settings import Config
 from tests.rag.papers import docx, new_docx, paragraph, pdf
 from tests.rag.privileges import unprivileged
@@ -224,7 +224,7 @@ def test_a_pdf_that_unpacks_to_more_than_the_memory() -> None:
     content = b"".join(packer.compress(b" " * 2**20) for _ in range(600)) + packer.flush()
     limits = Limits(pages=3, unpacked_mb=5, seconds=60, memory_mb=500)
     good = reading.read("a.pdf", pdf(paragraph(50, 50, "Good.")), limits)
-    assert good.sections[0].sentences == ("Good.",)
+    assert [section.sentences for section in good.sections] == [("Good.",)]
     with pytest.raises(Unreadable, match="more than 500 MB of memory"):
         reading.read("a.pdf", pdf(content), limits)
 
@@ -234,3 +234,14 @@ def test_a_reader_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = Limits(pages=3, unpacked_mb=5, seconds=0.01, memory_mb=1500)
     with pytest.raises(Unreadable, match=r"longer than 0.01 s"):
         reading.read("a.pdf", pdf("BT ET"), limits)
+
+
+def test_a_large_file_is_read_apart_and_piece_by_piece() -> None:
+    """What a process of its own reads is the same document, more than once, in sections of a bounded size."""
+    lines = (f"Kettle {n},{n % 90} euros,{'red' if n % 2 else 'white'}\n" for n in range(50_000))
+    data = ("Model,Price,Colour\n" + "".join(lines)).encode()
+    assert len(data) > reading.LARGE
+    apart, here = reading.read("a.csv", data, LIMITS), read_document("a.csv", data, LIMITS)
+    assert apart.title == here.title == "A"
+    assert list(apart.sections) == list(apart.sections) == list(here.sections)
+    assert max(len(section.sentences) for section in apart.sections) == MAX_SECTION

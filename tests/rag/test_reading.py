@@ -132,7 +132,7 @@ def test_csv(text: str, sentences: list[str]) -> None:
 def test_a_line_above_a_csv_is_its_caption() -> None:
     """What stands alone above the header leads to every row."""
     document = read("a.csv", "Prices of 2024,,\nModel,Price,Size\nRocket,49,big\n")
-    assert document.sections[0].headings == ("Prices of 2024",)
+    assert [section.headings for section in document.sections] == [("Prices of 2024",)]
 
 
 def test_a_short_list_is_one_sentence() -> None:
