@@ -6,6 +6,7 @@ bring is ranked by the stored vectors. `make bench-rag` prints what that finds o
 """
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -13,12 +14,15 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from services.rag_llm.embedder import Vectors
+
 EXACT_UP_TO = 20_000
 SHARE_SEARCHED = 1 / 8
 """Of the cells, for one question; at least so many that they hold what an exact search may compare."""
-TRAIN_A_CELL = 40
+TRAIN_A_CELL = 42
 """Vectors that a cell's centre is trained on."""
-ADD_AT_ONCE = 16_384
+AT_ONCE = 16_384
+"""Vectors in memory while an index is written."""
 FETCH = 2
 """Candidates ranked by the stored vectors, times what is asked for."""
 
@@ -48,21 +52,28 @@ class Dense:
         return found[best], cosines[best]
 
 
-def write(path: Path, vectors: Stored, before: Path | None) -> None:
+def write(path: Path, vectors: Path, dimensions: int, before: Path | None) -> None:
     """Write the cells of a corpus that needs them; those of `before` keep their centres if they still fit.
 
-    Raises `OSError`.
+    `vectors` is the file that holds them, half precision; it is read piece by piece. Raises `OSError`.
     """
-    if len(vectors) <= EXACT_UP_TO:
+    number = vectors.stat().st_size // (2 * dimensions)
+    if number <= EXACT_UP_TO:
         return
-    cells = _emptied(before, len(vectors)) if before and before.exists() else None
-    cells = cells or _trained(vectors)
-    for start in range(0, len(vectors), ADD_AT_ONCE):
-        cells.add(vectors[start : start + ADD_AT_ONCE].astype(np.float32))
+    cells = _emptied(before, number) if before and before.exists() else None
+    cells = cells or _trained(vectors, dimensions, number)
+    for piece in _pieces(vectors, dimensions):
+        cells.add(piece)
     try:
         faiss.write_index(cells, str(path))
     except RuntimeError as error:  # faiss's own, for a full disk as well
         raise OSError(f"the search index was not written: {error}") from error
+
+
+def _pieces(vectors: Path, dimensions: int) -> Iterator[Vectors]:
+    with vectors.open("rb") as file:
+        while len(piece := np.fromfile(file, np.float16, AT_ONCE * dimensions)):
+            yield piece.reshape(-1, dimensions).astype(np.float32)
 
 
 def read(path: Path, vectors: Stored) -> Dense:
@@ -97,10 +108,10 @@ def _emptied(path: Path, vectors: int) -> faiss.IndexIVF | None:
     return cells
 
 
-def _trained(vectors: Stored) -> faiss.IndexIVF:
+def _trained(vectors: Path, dimensions: int, number: int) -> faiss.IndexIVF:
     """Cells whose centres are trained on a sample."""
-    number = _number_of_cells(len(vectors))
-    cells = faiss.index_factory(vectors.shape[1], f"IVF{number},SQ8", faiss.METRIC_INNER_PRODUCT)
-    rows = np.random.default_rng(0).choice(len(vectors), min(len(vectors), TRAIN_A_CELL * number), replace=False)
-    cells.train(vectors[np.sort(rows)].astype(np.float32))
+    wanted = _number_of_cells(number)
+    cells = faiss.index_factory(dimensions, f"IVF{wanted},SQ8", faiss.METRIC_INNER_PRODUCT)
+    rng, share = np.random.default_rng(0), min(1.0, TRAIN_A_CELL * wanted / number)
+    cells.train(np.concatenate([piece[rng.random(len(piece)) < share] for piece in _pieces(vectors, dimensions)]))
     return cast(faiss.IndexIVF, cells)

@@ -109,8 +109,8 @@ class Writer:
             ("words_starts", self._words.starts),
         ):
             np.save(self.folder / f"{name}.npy", np.asarray(numbers))
-        vectors = _vectors(self.folder, self._embedder.dimensions)
-        dense.write(self.folder / "dense.faiss", vectors, before.folder / "dense.faiss" if before else None)
+        old = before.folder / "dense.faiss" if before else None
+        dense.write(self.folder / "dense.faiss", self.folder / "vectors.f16", self._embedder.dimensions, old)
         sizes = {path.name: path.stat().st_size for path in sorted(self.folder.iterdir())}
         manifest = {"format": FORMAT, "signature": self.signature, "dimensions": self._embedder.dimensions}
         (self.folder / "manifest.json").write_text(json.dumps(manifest | {"sizes": sizes}, indent=1), "utf-8")

@@ -189,5 +189,5 @@ class Knowledge:
 
     def _note(self, progress: Progress) -> None:
         if self._closed:
-            raise InterruptedError("the service ends")
+            raise RuntimeError("the service ends")
         self._progress = str(progress)

@@ -1,5 +1,6 @@
 """The index follows the folder: only what changed is read again, and a bad file is never the end."""
 
+import asyncio
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from services.rag_llm.embedder_minilm import MiniLM
 from services.rag_llm.generation import FORMAT
 from services.rag_llm.index import Index
 from services.rag_llm.ingest import Absent, Outcome, ingest, signature
+from services.rag_llm.knowledge import Knowledge
 from services.rag_llm.progress import Progress
 from services.rag_llm.retrieval import search, understand
 from services.rag_llm.settings import Config, IngestConfig, RagSettings
@@ -239,11 +241,11 @@ def test_an_ingest_that_is_stopped_leaves_nothing(library: Library) -> None:
     """What raises out of the report ends the ingest; the index stays as it was."""
 
     def stop(_: Progress) -> None:
-        raise InterruptedError("stop")
+        raise RuntimeError("stop")
 
     index, _ = library.ingest()
     (library.folder / "new.md").write_text("Something new.")
-    with pytest.raises(InterruptedError):
+    with pytest.raises(RuntimeError):
         ingest(library.corpus, library.store, library.embedder, stop)
     assert [path.name for path in library.store.folder.iterdir() if path.is_dir()] == [index.folder.name]
 
@@ -341,3 +343,36 @@ def test_each_corpus_has_an_index_of_its_own(tmp_path: Path) -> None:
     one, other = (RagSettings(corpus_dir=tmp_path / name, index_dir=tmp_path / "index") for name in ("a", "b"))
     assert one.index_folder() != other.index_folder()
     assert one.index_folder() == RagSettings(corpus_dir=tmp_path / "a", index_dir=tmp_path / "index").index_folder()
+
+
+class Gated:
+    """An embedder that waits for a gate."""
+
+    def __init__(self, inner: MiniLM) -> None:
+        self.inner, self.name, self.dimensions = inner, inner.name, inner.dimensions
+        self.entered, self.gate, self.calls = threading.Event(), threading.Event(), 0
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.calls += 1
+        self.entered.set()
+        self.gate.wait()
+        return self.inner.embed(texts)
+
+
+async def test_the_end_of_the_service_ends_an_ingest(tmp_path: Path, minilm: MiniLM, config: Config) -> None:
+    """A service that is told to stop does not read ten thousand documents first; nothing half is put in force."""
+    (tmp_path / "corpus").mkdir()
+    for n in range(20):
+        sentences = " ".join(f"Shelf {m} of room {n} is full." for m in range(60))
+        (tmp_path / "corpus" / f"{n}.txt").write_text(sentences)
+    embedder, store = Gated(minilm), Store(tmp_path / "index")
+    knowledge = Knowledge(Corpus(tmp_path / "corpus", config.ingest), store, embedder, config.retrieval)
+    ingesting = asyncio.create_task(knowledge.ingest())
+    await asyncio.to_thread(embedder.entered.wait)
+    ingesting.cancel()
+    knowledge.close()
+    embedder.gate.set()
+    await asyncio.to_thread(knowledge._reader.shutdown)
+    assert embedder.calls == 1
+    assert store.generation() is None
+    assert [path for path in store.folder.iterdir() if path.is_dir()] == []
