@@ -124,6 +124,8 @@ def main() -> None:
         _, outcome = ingest(Corpus(settings.corpus_dir, config.ingest), store, open_embedder(config), bar)
     except OSError as error:
         raise SystemExit(f"The index cannot be written ({error}): set INDEX_DIR to a folder that can.") from None
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped; the index is as it was before.") from None
     finally:
         bar.end()
     for source, reason in outcome.skipped.items():
