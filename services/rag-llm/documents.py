@@ -173,7 +173,8 @@ def _read_markup(html: str, outline: Outline) -> None:
 def _read_csv(data: bytes, outline: Outline, _: Limits) -> None:
     """A table; lines above it with a single cell are its caption."""
     try:
-        lines = [[tidy(cell) for cell in line] for line in _csv_lines(decode(data))]
+        text = re.sub(r"\Asep=.\r?\n", "", decode(data))  # a spreadsheet's note to itself
+        lines = [[tidy(cell) for cell in line] for line in _csv_lines(text)]
     except csv.Error as error:
         raise Unreadable(f"It is no table ({error}).") from error
     lines = tables.without_empty_columns([line for line in lines if any(line)])

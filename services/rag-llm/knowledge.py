@@ -99,6 +99,9 @@ class Knowledge:
                 await self.ingest()
             except Problem as problem:
                 logger().warning(problem.detail)
+            # Whatever went wrong with new documents, questions go on being answered from those that are known.
+            except Exception as error:
+                logger().error("the documents were not read", exc_info=error)
 
     async def _follow_store(self) -> None:
         loop = asyncio.get_running_loop()

@@ -18,7 +18,9 @@ _INLINE = frozenset(
     "a abbr b bdi cite code del dfn em font i ins kbd mark q s samp small span strong sub sup time u var".split()  # noqa: SIM905  # a list of words reads better as words
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_HIDDEN = re.compile(r"(display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]))", re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"(display\s*:\s*none|visibility\s*:\s*hidden|(font-size|opacity)\s*:\s*0(?![.\d]))", re.IGNORECASE
+)
 _LISTS = ("ul", "ol")
 MAX_SPAN = 100
 """Columns or rows that one cell may cover: more is a mistake, or meant to fill the memory."""

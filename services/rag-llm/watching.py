@@ -45,11 +45,11 @@ async def changes(folder: Path, settle_ms: int, ignore: Path) -> AsyncGenerator[
                     break
         except FileNotFoundError:
             continue
-        except WatchfilesRustInternalError as error:
-            if polling:
-                raise
+        except (OSError, WatchfilesRustInternalError) as error:
+            if not polling:
+                logger().warning("the folder cannot be watched and is looked through instead", reason=str(error))
             polling = True
-            logger().warning("the folder cannot be watched and is looked through instead", reason=str(error))
+            await asyncio.sleep(LOOK_MS / 1000)
 
 
 def counts(path: Path, folder: Path, ignore: Path) -> bool:

@@ -1,5 +1,6 @@
 """Files become sentences that can be spoken, with their headings; what is no document says why."""
 
+import base64
 import io
 
 import pytest
@@ -116,6 +117,7 @@ def test_a_wide_row_is_said_in_parts() -> None:
         ('Model,Price\nRocket,"49 euros\nplus tax"\n', ["Rocket: price 49 euros plus tax."]),
         ("Model;Weight;\nRocket;3,1 kg;\nComet;2,9 kg;\n", ["Rocket: weight 3,1 kg.", "Comet: weight 2,9 kg."]),
         ("Model\tPrice\r\nRocket\t49 euros\r\n", ["Rocket: price 49 euros."]),
+        ("sep=;\nModel;Price\nRocket;49 euros\n", ["Rocket: price 49 euros."]),
         ("Opening,9 to 5\nPhone,123\n", ["Opening: 9 to 5.", "Phone: 123."]),
         ("Tea,2023,2024\nGreen,5 euros,6 euros\n", ["Green: 2023 5 euros, 2024 6 euros."]),
         ("Rocket,1,2\nComet,3\n", ["Rocket: 1, 2.", "Comet: 3."]),
@@ -178,7 +180,8 @@ def test_html_without_what_is_never_shown() -> None:
     """Scripts, styles, navigation and what is hidden by whatever means are no text."""
     html = """<title>T</title><script>x()</script><style>p{}</style><nav>Home</nav><p hidden>no</p>
     <p style="color:red; DISPLAY : none">no</p><ul aria-hidden="true"><li>no</ul><p>One <i style="font-size:0">no</i>
-    <table><tr style="visibility:hidden"><td>no</table><!-- no --><template>no</template><ul><li hidden>no</ul>
+    <table><tr style="visibility:hidden"><td>no</table><!-- no --><template>no</template>
+    <p style="opacity:0">no</p><ul><li hidden>no</ul>
     <div>One <b>bold</b> word.<p>Two.</p>Loose end</div>"""
     document = read("a.html", html)
     assert (document.title, said(document)) == ("T", ["One.", "One bold word.", "Two.", "Loose end."])
@@ -238,12 +241,16 @@ def test_a_pdf_keeps_its_meaning() -> None:
     assert rows(document)[5] == (("Model", "Rocket"), ("Price", "49 euros"))
 
 
+PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAAAAAAALAAAAAABAAEAAAIBRAA7")
+
+
 def test_a_docx_keeps_its_meaning() -> None:
-    """Title, headings, lists and tables with merged cells are read as in a page; a picture is no text."""
+    """Title, headings, lists and tables with merged cells are read as in a page; pictures and hidden text are not."""
     paper = new_docx()
     paper.add_heading("Rocket kettle", 0)
     paper.add_heading("Care", 1)
-    paper.add_paragraph("You need:")
+    paper.add_paragraph("You need:").add_run(" nothing that is hidden").font.hidden = True
+    paper.add_picture(io.BytesIO(PIXEL))
     for item in ("vinegar", "a soft brush"):
         paper.add_paragraph(item, "List Bullet")
     paper.add_heading("Prices", 1)

@@ -1,6 +1,7 @@
 """The index follows the folder by itself, whatever becomes of the folder."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -12,7 +13,7 @@ import watchfiles
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from services.common.bus import MemoryBus
-from services.rag_llm import watching
+from services.rag_llm import knowledge, watching
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
 from services.rag_llm.watching import changes, counts
@@ -144,6 +145,28 @@ async def test_a_folder_that_vanishes_while_serving(following: httpx.AsyncClient
     assert "rocket.md" in await sources(following, "How much does the Rocket weigh?")
     (away / "meteor.md").write_text("# Meteor\n\nThe Meteor is 31 centimetres tall.\n")
     away.rename(settings.corpus_dir)
+
+    async def found() -> bool:
+        return "meteor.md" in await sources(following, "How tall is the Meteor?")
+
+    await until(found)
+
+
+async def test_a_failure_is_not_the_end_of_following(
+    following: httpx.AsyncClient, settings: RagSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong with a new document, the service lives and reads the next ones."""
+    failed = threading.Event()
+
+    def fail(*_: object) -> None:
+        failed.set()
+        raise ZeroDivisionError("surprise")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(knowledge, "ingest", fail)
+        (settings.corpus_dir / "meteor.md").write_text("# Meteor\n\nThe Meteor is 31 centimetres tall.\n")
+        assert await asyncio.to_thread(failed.wait, PATIENCE_S)
+    (settings.corpus_dir / "star.md").write_text("# Star\n\nThe Star is 12 centimetres tall.\n")
 
     async def found() -> bool:
         return "meteor.md" in await sources(following, "How tall is the Meteor?")
