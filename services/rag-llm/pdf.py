@@ -1,7 +1,8 @@
 """PDF into an outline: larger or bold lines are headings, ruled tables are tables, the rest is paragraphs and lists.
 
 A PDF holds words at places and nothing else. They are taken in the order in which they were written, which follows
-columns; lines that stand at the edge of several pages (a running title, a page number) are left out.
+columns; lines that stand at the edge of several pages (a running title, a page number) are left out, and so is a table
+of contents.
 """
 
 import io
@@ -26,8 +27,10 @@ HEADING_SIZE = 1.12
 MAX_HEADING_WORDS = 14
 EDGE = 0.08
 """Of a page's height: where running titles stand."""
-EDGE_PAGES = 3
-"""Pages that show the same line at their edge."""
+RUNNING_PAGES = 3
+"""Pages that show the same line at their edge, or at the same height."""
+WORD_SPACE = 0.15
+"""Of a letter's size: a larger gap parts words. Justified lines shrink their spaces to little more than that."""
 PARAGRAPH_GAP = 0.7
 """Of a line's height: a larger gap parts paragraphs."""
 LINE_TOLERANCE = 3.0
@@ -72,13 +75,15 @@ def read_pdf(data: bytes, outline: Outline, limits: Limits) -> None:
         raise Unreadable(f"It is damaged ({cause}).") from error
     if not parts:
         raise Unreadable("It holds no text: a scan shows pictures of words.")
-    _tell(_without_running_titles(parts), title, outline)
+    _tell(_without_furniture(parts), title, outline)
 
 
 def _parts(page: Page) -> Iterator[Line | Table]:
     """The lines and tables of a page, in order."""
     tables = [table for table in page.find_tables() if len(table.rows) > 1 and len(table.columns) > 1]
-    words = page.extract_words(use_text_flow=True, keep_blank_chars=False, extra_attrs=["size", "fontname"])
+    words = page.extract_words(
+        x_tolerance_ratio=WORD_SPACE, use_text_flow=True, keep_blank_chars=False, extra_attrs=["size", "fontname"]
+    )
     said: set[int] = set()
     free: list[dict[str, Any]] = []
     for word in words:
@@ -89,7 +94,7 @@ def _parts(page: Page) -> Iterator[Line | Table]:
             said.add(inside)
             yield from _lines(page, free)
             free = []
-            cells = [[tidy(cell or "") for cell in row] for row in tables[inside].extract()]
+            cells = [[tidy(cell or "") for cell in row] for row in tables[inside].extract(x_tolerance_ratio=WORD_SPACE)]
             yield Table(page.page_number, without_empty_columns([row for row in cells if any(row)]))
     yield from _lines(page, free)
     page.close()  # forgets what was parsed: memory holds one page
@@ -131,14 +136,27 @@ def _line(page: Page, words: Sequence[dict[str, Any]]) -> Line:
     )
 
 
-def _without_running_titles(parts: Sequence[Line | Table]) -> list[Line | Table]:
-    """Page numbers differ from page to page, so lines are compared without digits."""
+def _without_furniture(parts: Sequence[Line | Table]) -> list[Line | Table]:
+    """Without running titles and contents. Page numbers differ, so lines are compared without digits."""
 
-    def key(part: Line | Table) -> str | None:
-        return re.sub(r"\d+", "0", part.text) if isinstance(part, Line) and part.at_edge else None
+    def key(part: Line | Table) -> tuple[str, int] | None:
+        if isinstance(part, Table):
+            return None
+        return re.sub(r"\d+", "0", part.text), 0 if part.at_edge else round(part.top)
 
-    seen = Counter(text for text, _ in {(key(part), part.page) for part in parts} if text)
-    return [part for part in parts if (text := key(part)) is None or (seen[text] < EDGE_PAGES and text != "0")]
+    pages = Counter(key for key, _ in {(key(part), part.page) for part in parts})
+    return [
+        part
+        for part in parts
+        if isinstance(part, Table)
+        or not (
+            pages[key(part)] >= RUNNING_PAGES or (part.at_edge and part.text.isdecimal()) or _LEADERS.search(part.text)
+        )
+    ]
+
+
+_LEADERS = re.compile(r"(\. ?){5}")
+"""The dots that lead to a page's number."""
 
 
 def _tell(parts: Sequence[Line | Table], title: str, outline: Outline) -> None:

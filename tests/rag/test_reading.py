@@ -188,10 +188,16 @@ def test_html_without_what_is_never_shown() -> None:
 
 
 def test_a_pdf_keeps_its_meaning() -> None:
-    """Headings by their letters, lists, ruled tables, sentences over two pages; running titles are left out."""
+    """Headings by their letters, lists, ruled tables, sentences over two pages; not what only furnishes the pages."""
 
     def page(number: int, *content: str) -> str:
-        return text(50, 30, "Handbook", 9) + text(550, 780, str(number), 9) + "".join(content)
+        furniture = (
+            text(50, 30, "Handbook", 9),
+            text(550, 780, str(number), 9),
+            text(400, 100, "Kettles Ltd, Bonn", 11, "F2"),
+            text(50, 700, f"Care of the parts . . . . . . . . {number}"),
+        )
+        return "".join((*furniture, *content))
 
     document = read(
         "a.pdf",
