@@ -21,6 +21,8 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _HIDDEN = re.compile(
     r"(display\s*:\s*none|visibility\s*:\s*hidden|(font-size|opacity)\s*:\s*0(?![.\d]))", re.IGNORECASE
 )
+_NEVER_CLOSED = re.compile(r"</?(?:wbr|source|track)\b[^<>]*>", re.IGNORECASE)
+"""Tags without an end that libxml2 does not know: it would put the rest of the page inside them."""
 _LISTS = ("ul", "ol")
 MAX_SPAN = 100
 """Columns or rows that one cell may cover: more is a mistake, or meant to fill the memory."""
@@ -28,7 +30,7 @@ MAX_SPAN = 100
 
 def read_markup(html: str, outline: Outline) -> None:
     """Scripts, styles, navigation and hidden parts are left out."""
-    soup = BeautifulSoup(html, "lxml")  # closes what authors leave open
+    soup = BeautifulSoup(_NEVER_CLOSED.sub("", html), "lxml")  # closes what authors leave open
     _Walk(outline).children(soup)
     if not outline.title and soup.title:
         outline.title = tidy(soup.title.get_text())
@@ -56,7 +58,7 @@ class _Walk:
         if tag.name in _INLINE:
             self.loose.append(_text(tag))
             return
-        if tag.name in ("br", "img", "wbr"):
+        if tag.name in ("br", "img"):
             self.loose.append("\n" if tag.name == "br" else " ")
             return
         self.flush()
@@ -78,7 +80,7 @@ class _Walk:
                 self.children(tag)
 
     def flush(self) -> None:
-        loose, self.loose = " ".join(self.loose), []
+        loose, self.loose = "".join(self.loose), []
         if loose.strip():
             self.paragraph(loose)
 

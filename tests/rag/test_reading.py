@@ -174,6 +174,8 @@ def test_markup_is_not_spoken() -> None:
     """Links, emphasis, code marks, pictures and comments leave only their words."""
     text = "See **the** [page](http://example.org/x) and type `make up`. ![logo](a.png) <!-- hidden -->"
     assert said(read("a.md", text)) == ["See the page and type make up."]
+    html = "Let’<b>s</b> use kettle_<wbr>heater<sup>2</sup>.<p>Two<br>lines <i>and</i> more.</p>One<div>Other</div>"
+    assert said(read("a.html", html)) == ["Let’s use kettle_heater2.", "Two lines and more.", "One.", "Other."]
 
 
 def test_html_without_what_is_never_shown() -> None:
