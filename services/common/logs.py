@@ -44,7 +44,17 @@ def configure_logs(service: str, settings: Settings) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # One line a request is the access log's business and drowns what matters; libraries speak up from warnings on.
-    for noisy in ("uvicorn.access", "uvicorn.error", "httpx", "httpcore", "aiortc", "aioice", "asyncio"):
+    for noisy in (
+        "uvicorn.access",
+        "uvicorn.error",
+        "httpx",
+        "httpcore",
+        "aiortc",
+        "aioice",
+        "asyncio",
+        "bm25s",
+        "watchfiles",
+    ):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 

@@ -1,18 +1,15 @@
-"""What turns sentences into vectors. Two embedders fill the protocol, chosen by `EMBEDDER`."""
+"""What turns sentences into vectors. Two embedders fill the protocol, chosen in `config.yaml`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.rag_llm.settings import Config, RagSettings
+from services.rag_llm.settings import Config
 
 Vectors = NDArray[np.float32]
 """[n, dimensions], each row of length one: a dot product is a cosine similarity."""
-
-Progress = Callable[[int, int], None]
-"""Called with (done, all) while something long is under way."""
 
 
 class Embedder(Protocol):
@@ -21,14 +18,14 @@ class Embedder(Protocol):
     name: str  # names the model: an index made by another one is made anew
     dimensions: int
 
-    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         """One vector a text, in order. What does not fit into the model's input is left out."""
         ...
 
 
-def open_embedder(settings: RagSettings, config: Config) -> Embedder:
-    """The embedder that `EMBEDDER` names. Raises `SystemExit` with a sentence if its packages are not installed."""
-    match settings.embedder:
+def open_embedder(config: Config) -> Embedder:
+    """The embedder that `config.yaml` names. Raises `SystemExit` with a sentence if its packages are not installed."""
+    match config.embedding.embedder:
         case "minilm":
             from services.rag_llm.embedder_minilm import MiniLM
 
@@ -38,8 +35,8 @@ def open_embedder(settings: RagSettings, config: Config) -> Embedder:
                 from services.rag_llm.embedder_sentence_transformers import SentenceTransformers
             except ModuleNotFoundError as missing:
                 raise SystemExit(
-                    f"EMBEDDER=sentence-transformers needs the package {missing.name}: "
+                    f"embedder: sentence-transformers needs the package {missing.name}: "
                     "pip install --require-hashes -r services/rag-llm/requirements-sentence-transformers.lock, "
-                    "or set EMBEDDER=minilm."
+                    "or choose minilm in services/rag-llm/config.yaml."
                 ) from None
             return SentenceTransformers(config.embedding.sentence_transformers_model)

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
-from services.rag_llm.embedder import Progress, Vectors
+from services.rag_llm.embedder import Vectors
 from services.rag_llm.minilm_graph import Shape, build
 
 MAX_TOKENS = 256
@@ -44,10 +44,9 @@ class MiniLM:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
         self._session = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
-    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        done = 0
         for rows in self._batches(tokens):
             ids = np.zeros((len(rows), max(len(tokens[row]) for row in rows)), np.int64)
             mask = np.zeros_like(ids)
@@ -55,9 +54,6 @@ class MiniLM:
                 ids[at, : len(tokens[row])] = tokens[row]
                 mask[at, : len(tokens[row])] = 1
             vectors[rows] = self._session.run(None, {"ids": ids, "mask": mask})[0]
-            done += len(rows)
-            if progress:
-                progress(done, len(texts))
         return vectors
 
     def _batches(self, tokens: list[list[int]]) -> Iterator[list[int]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found,unused-ignore]  # own lock
 
-from services.rag_llm.embedder import Progress, Vectors
+from services.rag_llm.embedder import Vectors
 
 BATCH = 64
 
@@ -18,11 +18,8 @@ class SentenceTransformers:
         self.name = model
         self.dimensions = int(self._model.get_embedding_dimension())
 
-    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        vectors = np.empty((len(texts), self.dimensions), np.float32)
-        for start in range(0, len(texts), BATCH):
-            part = list(texts[start : start + BATCH])
-            vectors[start : start + len(part)] = self._model.encode(part, normalize_embeddings=True)
-            if progress:
-                progress(start + len(part), len(texts))
-        return vectors
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, self.dimensions), np.float32)
+        found = self._model.encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(found, np.float32)

@@ -1,71 +1,57 @@
 """The index: what is known, ready to be searched. Never changed once made; a new one takes its place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from services.rag_llm.dense import Dense
 from services.rag_llm.embedder import Vectors
-from services.rag_llm.excerpts import Excerpt
 from services.rag_llm.lexical import Lexical
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A document in the index: `digest` is of the file's bytes."""
-
-    source: str
-    title: str
-    digest: str
-    excerpts: tuple[Excerpt, ...]
-
-    @property
-    def rows(self) -> int:
-        return sum(len(excerpt.sentences) for excerpt in self.excerpts)
+from services.rag_llm.passages import Entry, Passages
 
 
 class Index:
-    """One vector a sentence (`vectors`, in the order of the entries), found again by its row.
+    """One vector a sentence (`vectors`, [sentences, dimensions], half precision), in the order of the passages.
 
-    `signature` names the embedder and the settings that the vectors and excerpts were made with.
+    `signature` names the embedder and the settings that the vectors and excerpts were made with. `starts` holds the
+    first sentence of each passage, and their number. Texts and vectors lie in `folder`, and are read when needed.
     """
 
-    def __init__(self, signature: str, entries: Sequence[Entry], vectors: Vectors) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        signature: str,
+        entries: Sequence[Entry],
+        excerpts: Passages,
+        starts: NDArray[np.int64],
+        vectors: NDArray[np.float16],
+        lexical: Lexical,
+        dense: Dense,
+    ) -> None:
+        if not len(vectors) == starts[-1] == sum(entry.sentences for entry in entries):
+            raise ValueError(f"{len(vectors)} vectors for {starts[-1]} sentences")
+        if not len(excerpts) == len(starts) - 1 == len(lexical) == sum(entry.passages for entry in entries):
+            raise ValueError(f"{len(excerpts)} passages, {len(lexical)} of them with words")
+        self.folder = folder
         self.signature = signature
         self.entries = {entry.source: entry for entry in entries}
-        self.excerpts = [excerpt for entry in entries for excerpt in entry.excerpts]
-        counts = [len(excerpt.sentences) for excerpt in self.excerpts]
-        if len(vectors) != sum(counts):
-            raise ValueError(f"{len(vectors)} vectors for {sum(counts)} sentences")
+        self.excerpts = excerpts
+        self.starts = starts
         self.vectors = vectors
-        self.starts: NDArray[np.int64] = np.concatenate(([0], np.cumsum(counts, dtype=np.int64))).astype(np.int64)
-        self._first_row = dict(
-            zip(self.entries, np.cumsum([0, *(entry.rows for entry in entries)]).tolist(), strict=False)
-        )
-        self._owner = np.repeat(np.arange(len(counts)), counts)
-        self.lexical = Lexical([f"{excerpt.path} {excerpt.text}" for excerpt in self.excerpts])
-        self.flat = faiss.IndexFlatIP(vectors.shape[1])  # exact; rows as in `vectors`
-        self.flat.add(vectors)
+        self.lexical = lexical
+        self.dense = dense
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
         """(excerpt, cosine) of the excerpts with the `k` sentences nearest to the vector, best first, each once."""
-        scores, rows = self.flat.search(vector[None, :], min(k, len(self.vectors)))
+        rows, scores = self.dense.nearest(vector, k)
+        owners = np.searchsorted(self.starts, rows, "right") - 1
         best: dict[int, float] = {}
-        for score, row in zip(scores[0].tolist(), rows[0].tolist(), strict=True):
-            best.setdefault(int(self._owner[row]), score)
+        for owner, score in zip(owners.tolist(), scores.tolist(), strict=True):
+            best.setdefault(owner, score)
         return list(best.items())
 
     def sentence_vectors(self, excerpt: int) -> Vectors:
         """[sentences of the excerpt, dimensions]."""
-        return self.vectors[self.starts[excerpt] : self.starts[excerpt + 1]]
-
-    def rows_of(self, source: str) -> Vectors:
-        """The vectors of one document."""
-        start = self._first_row[source]
-        return self.vectors[start : start + self.entries[source].rows]
-
-
-def empty_index(signature: str, dimensions: int) -> Index:
-    return Index(signature, (), np.empty((0, dimensions), np.float32))
+        return self.vectors[self.starts[excerpt] : self.starts[excerpt + 1]].astype(np.float32)

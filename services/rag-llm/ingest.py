@@ -1,28 +1,25 @@
 """Reading the corpus into the index: only what is new or changed is read and embedded again.
 
-From a shell: `python -m services.rag_llm.ingest` (or `make ingest`). A running service picks the new index up.
+Documents stream to disk as they are read; memory holds one of them, and a few numbers for each passage.
 """
 
 import hashlib
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import numpy as np
+from functools import partial
 
 from services.common.settings import read_settings
-from services.rag_llm.documents import READERS, Unreadable, read_document
+from services.rag_llm.corpus import Corpus
+from services.rag_llm.documents import Unreadable
 from services.rag_llm.embedder import Embedder, open_embedder
 from services.rag_llm.excerpts import excerpts_of
-from services.rag_llm.index import Entry, Index, empty_index
+from services.rag_llm.generation import FORMAT, Writer
+from services.rag_llm.index import Index
+from services.rag_llm.progress import Bar, Progress, Report
+from services.rag_llm.reading import read
 from services.rag_llm.settings import IngestConfig, RagSettings, read_config
-from services.rag_llm.store import FORMAT, Store
-
-Report = Callable[[str], None]
-"""Told, in words, what is under way."""
+from services.rag_llm.store import Store
 
 
 @dataclass(slots=True)
@@ -44,36 +41,8 @@ class Outcome:
         return bool(self.added or self.changed or self.removed)
 
 
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """A folder of documents and how they are read."""
-
-    folder: Path
-    config: IngestConfig
-
-    def files(self) -> Iterator[tuple[str, Path]]:
-        """(source, path) of every document, in order. Hidden files and links that leave the folder are none."""
-        root = self.folder.resolve()
-        for parent, folders, names in os.walk(root):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(names):
-                path = Path(parent, name)
-                if name.startswith(".") or path.suffix.lower() not in READERS:
-                    continue
-                if path.resolve().is_relative_to(root) and path.is_file():
-                    yield path.relative_to(root).as_posix(), path
-
-    def read(self, path: Path) -> bytes:
-        """A file's bytes. Raises `Unreadable`."""
-        limit = int(self.config.max_file_mb * 1e6)
-        try:
-            with path.open("rb") as file:
-                data = file.read(limit + 1)
-        except OSError as error:
-            raise Unreadable(f"It cannot be opened ({error.strerror}).") from error
-        if len(data) > limit:
-            raise Unreadable(f"It is larger than {self.config.max_file_mb:g} MB.")
-        return data
+class Absent(Exception):
+    """The folder is not there; the message says so, as a sentence. What is known stays."""
 
 
 def signature(embedder: Embedder, config: IngestConfig) -> str:
@@ -82,83 +51,89 @@ def signature(embedder: Embedder, config: IngestConfig) -> str:
 
 
 def ingest(corpus: Corpus, store: Store, embedder: Embedder, report: Report) -> tuple[Index, Outcome]:
-    """Bring the stored index up to date with the corpus and return it. One bad file is reported, never the end."""
+    """Bring the stored index up to date with the corpus and return it. One bad file is reported, never the end.
+
+    Raises `OSError` if the index cannot be written, and `Absent` if a folder that was read before is gone: a disk that
+    is not mounted is no reason to forget everything.
+    """
     started = time.perf_counter()
+    mark = signature(embedder, corpus.config)
     with store.writing():
-        mark = signature(embedder, corpus.config)
+        old = store.load(mark)
+        if old and old.entries and not corpus.folder.is_dir():
+            raise Absent(f"There is no folder {corpus.folder}: what was read from it before stays known.")
+        with store.writer(mark, embedder) as writer:
+            outcome = _read_all(corpus, old, writer, report, started)
+            if outcome.wrote or old is None:
+                writer.finish(old)
+                store.put_in_force(writer)
         index = store.load(mark)
-        fresh = index is None
-        old = index or empty_index(mark, embedder.dimensions)
-        outcome = Outcome()
-        entries = list(_entries(corpus, old, outcome))
-        sources = {entry.source for entry in entries}
-        outcome.removed = sum(source not in sources for source in old.entries)
-        if outcome.wrote or fresh:
-            old = _assemble(mark, old, entries, embedder, report)
-            store.save(old)
-    outcome.documents, outcome.passages = len(old.entries), len(old.excerpts)
-    outcome.sentences = len(old.vectors)
+    if index is None:
+        raise OSError("it was written and cannot be read back")
+    outcome.documents, outcome.passages = len(index.entries), len(index.excerpts)
+    outcome.sentences = len(index.vectors)
     outcome.seconds = round(time.perf_counter() - started, 3)
-    for source, reason in outcome.skipped.items():
-        report(f"skipped {source}: {reason}")
-    return old, outcome
+    return index, outcome
 
 
-def _entries(corpus: Corpus, old: Index, outcome: Outcome) -> Iterator[Entry]:
-    for source, path in corpus.files():
-        known = old.entries.get(source)
+def _read_all(corpus: Corpus, old: Index | None, writer: Writer, report: Report, started: float) -> Outcome:
+    """New documents first, then those that stay: whether these must be written is known only at the end."""
+    outcome = Outcome()
+    known = old.entries if old else {}
+    unchanged: set[str] = set()
+    files = list(corpus.files())
+
+    def tell(done: int) -> None:
+        report(Progress(done, len(files), writer.passages, time.perf_counter() - started))
+
+    for done, (source, path) in enumerate(files):
+        tell(done)
+        entry = known.get(source)
         try:
             data = corpus.read(path)
             digest = hashlib.sha256(data).hexdigest()
-            if known and known.digest == digest:
-                outcome.unchanged += 1
-                yield known
+            if entry and entry.digest == digest:
+                unchanged.add(source)
                 continue
-            document = read_document(source, data, corpus.config.max_pdf_pages)
+            document = read(source, data, corpus.config.limits())
         except Unreadable as why:
             outcome.skipped[source] = str(why)
             continue
-        outcome.added += known is None
-        outcome.changed += known is not None
-        yield Entry(source, document.title, digest, tuple(excerpts_of(document, corpus.config.excerpt_words)))
-
-
-def _assemble(mark: str, old: Index, entries: list[Entry], embedder: Embedder, report: Report) -> Index:
-    """The entries with the vectors that the old index holds already, and new ones for the rest."""
-    new = [entry for entry in entries if old.entries.get(entry.source) is not entry]
-    texts = [text for entry in new for excerpt in entry.excerpts for text in excerpt.in_context()]
-    embedded = embedder.embed(texts, lambda done, all_: report(f"embedded {done} of {all_} sentences"))
-    vectors = np.empty((sum(entry.rows for entry in entries), embedder.dimensions), np.float32)
-    at = taken = 0
-    for entry in entries:
-        if old.entries.get(entry.source) is entry:
-            vectors[at : at + entry.rows] = old.rows_of(entry.source)
-        else:
-            vectors[at : at + entry.rows] = embedded[taken : taken + entry.rows]
-            taken += entry.rows
-        at += entry.rows
-    return Index(mark, entries, vectors)
+        outcome.added += entry is None
+        outcome.changed += entry is not None
+        writer.add(
+            source, document.title, digest, excerpts_of(document, corpus.config.excerpt_words), partial(tell, done)
+        )
+    writer.embed()
+    tell(len(files))
+    outcome.unchanged = len(unchanged)
+    outcome.removed = len(known) - outcome.changed - outcome.unchanged
+    if old and outcome.wrote:
+        writer.keep(old, unchanged)
+    return outcome
 
 
 def main() -> None:
+    """`python -m services.rag_llm.ingest`, or `make ingest`. A running service takes the new index over."""
     settings, config = read_settings(RagSettings), read_config()
     if not settings.corpus_dir.is_dir():
         raise SystemExit(f"There is no folder {settings.corpus_dir}: put documents there, or set CORPUS_DIR.")
-    # One line that moves on a terminal; a line each in a file.
-    end = "\r" if sys.stderr.isatty() else "\n"
-
-    def report(text: str) -> None:
-        sys.stderr.write(f"\x1b[2K{text}{end}" if end == "\r" and not text.startswith("skipped") else f"{text}\n")
-        sys.stderr.flush()
-
-    corpus = Corpus(settings.corpus_dir, config.ingest)
-    _, outcome = ingest(corpus, Store(settings.index_folder()), open_embedder(settings, config), report)
-    rate = outcome.passages / outcome.seconds if outcome.wrote and outcome.seconds else 0
+    bar = Bar()
+    try:
+        store = Store(settings.index_folder())
+        _, outcome = ingest(Corpus(settings.corpus_dir, config.ingest), store, open_embedder(config), bar)
+    except OSError as error:
+        raise SystemExit(f"The index cannot be written ({error}): set INDEX_DIR to a folder that can.") from None
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped; the index is as it was before.") from None
+    finally:
+        bar.end()
+    for source, reason in outcome.skipped.items():
+        sys.stderr.write(f"skipped {source}: {reason}\n")
     sys.stdout.write(
         f"{outcome.documents} documents, {outcome.passages} passages in {settings.index_folder()}: "
         f"{outcome.added} added, {outcome.changed} changed, {outcome.removed} removed, "
-        f"{outcome.unchanged} unchanged, {len(outcome.skipped)} skipped, in {outcome.seconds:.1f} s"
-        + (f" ({rate:.0f} passages a second)\n" if rate else "\n")
+        f"{outcome.unchanged} unchanged, {len(outcome.skipped)} skipped, in {outcome.seconds:.1f} s\n"
     )
 
 

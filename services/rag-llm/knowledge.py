@@ -10,13 +10,16 @@ from services.common.answering import ChatMessage
 from services.common.errors import Problem
 from services.common.logs import logger
 from services.rag_llm.conversation import Asked, resolve
+from services.rag_llm.corpus import Corpus
 from services.rag_llm.embedder import Embedder
 from services.rag_llm.index import Index
-from services.rag_llm.ingest import Corpus, Outcome, ingest, signature
+from services.rag_llm.ingest import Absent, Outcome, ingest, signature
+from services.rag_llm.progress import Progress
 from services.rag_llm.retrieval import Hit, search, understand
 from services.rag_llm.router import Route, route
 from services.rag_llm.settings import RetrievalConfig
 from services.rag_llm.store import Store
+from services.rag_llm.watching import changes
 
 WATCH_S = 1.0
 """How often the store is looked at for an index that another process wrote."""
@@ -43,10 +46,13 @@ class Knowledge:
 
     def __init__(self, corpus: Corpus, store: Store, embedder: Embedder, config: RetrievalConfig) -> None:
         self._corpus, self._store, self._embedder, self._config = corpus, store, embedder, config
+        self._watched = corpus.folder.resolve(), store.folder.resolve()
         self._index: Index | None = None
         self._generation: str | None = None
         self._progress = "reading the documents"
         self._ingesting = asyncio.Lock()
+        self._skipped: dict[str, str] = {}
+        self._closed = False
         # A question must not wait behind an ingest: each has its threads.
         self._askers = ThreadPoolExecutor(4, "ask")
         self._reader = ThreadPoolExecutor(1, "ingest")
@@ -70,23 +76,34 @@ class Knowledge:
                 index, outcome = await loop.run_in_executor(
                     self._reader, ingest, self._corpus, self._store, self._embedder, self._note
                 )
+            except Absent as absent:
+                raise Problem(409, str(absent)) from absent
             except OSError as error:
                 self._progress = f"the index cannot be written ({error}); set INDEX_DIR to a folder that can"
                 raise Problem(500, f"The documents were not read: {self._progress}.") from error
             self._index, self._generation = index, self._store.generation()
-        for source, reason in outcome.skipped.items():
-            logger().warning("a document was skipped", source=source, reason=reason)
-        if not outcome.documents:
-            logger().warning(
-                "there are no documents: put Markdown, text, HTML or PDF files into the corpus folder, "
-                "then run make ingest or call POST /v1/ingest",
-                corpus_dir=str(self._corpus.folder),
-            )
-        logger().info("the corpus is read", documents=outcome.documents, passages=outcome.passages, s=outcome.seconds)
+        self._tell(outcome)
         return outcome
 
-    async def watch(self) -> None:
-        """Take over indexes that `make ingest` writes beside this service. Never returns."""
+    async def follow(self) -> None:
+        """Keep up with the folder, and with indexes that `make ingest` writes beside this service. Never returns."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_store())
+            if self._corpus.config.watch:
+                tasks.create_task(self._follow_folder())
+
+    async def _follow_folder(self) -> None:
+        folder, index = self._watched
+        async for _ in changes(folder, self._corpus.config.watch_settle_ms, ignore=index):
+            try:
+                await self.ingest()
+            except Problem as problem:
+                logger().warning(problem.detail)
+            # Whatever went wrong with new documents, questions go on being answered from those that are known.
+            except Exception as error:
+                logger().error("the documents were not read", exc_info=error)
+
+    async def _follow_store(self) -> None:
         loop = asyncio.get_running_loop()
         mark = signature(self._embedder, self._corpus.config)
         while True:
@@ -100,6 +117,28 @@ class Knowledge:
                 if index:
                     self._index = index
                     logger().info("took over a new index", documents=len(index.entries))
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Log what is new: the folder is read at every change, and what was wrong before is known."""
+        for source, reason in outcome.skipped.items():
+            if self._skipped.get(source) != reason:
+                logger().warning("a document was skipped", source=source, reason=reason)
+        self._skipped = outcome.skipped
+        if not outcome.documents:
+            logger().warning(
+                "there are no documents: put Markdown, text, HTML, PDF, DOCX or CSV files into the corpus folder",
+                corpus_dir=str(self._corpus.folder),
+            )
+        if outcome.wrote:
+            logger().info(
+                "the corpus is read",
+                documents=outcome.documents,
+                passages=outcome.passages,
+                added=outcome.added,
+                changed=outcome.changed,
+                removed=outcome.removed,
+                s=outcome.seconds,
+            )
 
     async def missing(self) -> str | None:
         """The readiness check: None, or what is still under way."""
@@ -130,6 +169,8 @@ class Knowledge:
         return hits
 
     def close(self) -> None:
+        """Ends an ingest that is under way; the index in force stays."""
+        self._closed = True
         self._askers.shutdown(wait=False, cancel_futures=True)
         self._reader.shutdown(wait=False, cancel_futures=True)
 
@@ -149,5 +190,7 @@ class Knowledge:
             )
         return self._index
 
-    def _note(self, text: str) -> None:
-        self._progress = text
+    def _note(self, progress: Progress) -> None:
+        if self._closed:
+            raise RuntimeError("the service ends")
+        self._progress = str(progress)

@@ -1,55 +1,111 @@
 """Search by words: BM25 over excerpts, with their titles and headings."""
 
-import difflib
-import math
+from array import array
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-from rank_bm25 import BM25Okapi
+import bm25s
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import fuzz, process
 
 from services.rag_llm.terms import terms
 
-ALIKE = 0.8
-"""Ratio (Ratcliff and Obershelp) from which on two terms are taken for the same, one of them misspelt."""
+ALIKE = 80
+"""Percent of the letters (in order, rapidfuzz's ratio) from which on two terms are taken for the same, one misspelt."""
+
+Ids = NDArray[np.int32]
+
+
+class Words:
+    """The terms of texts as numbers: `ids` of all texts one after the other, `starts` of each one, `vocabulary`.
+
+    A number is the place of its term in the vocabulary. Many texts take four bytes a word here.
+    """
+
+    def __init__(self) -> None:
+        self._number: dict[str, int] = {}
+        self.ids = array("i")
+        self.starts = array("q", [0])
+
+    @property
+    def vocabulary(self) -> list[str]:
+        return list(self._number)
+
+    def add(self, text: str) -> None:
+        number = self._number
+        self.ids.extend([number.setdefault(term, len(number)) for term in terms(text) if term])
+        self.starts.append(len(self.ids))
+
+    def keep(self, other: "Lexical", start: int, stop: int) -> None:
+        """The texts `start` to `stop` of an index."""
+        ids = other.ids[other.starts[start] : other.starts[stop]]
+        number = self._number
+        renumbered = np.full(len(other.vocabulary), -1, np.int32)
+        for old in np.unique(ids).tolist():
+            renumbered[old] = number.setdefault(other.vocabulary[old], len(number))
+        self.starts.frombytes((other.starts[start + 1 : stop + 1] - other.starts[start] + len(self.ids)).tobytes())
+        self.ids.frombytes(renumbered[ids].tobytes())
 
 
 class Lexical:
-    """Scores only the texts that hold a word of the query, so that a rare word costs little in a large corpus."""
+    """Texts by their terms. Scores only the texts that hold a word of the query."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self.terms = [terms(text) for text in texts]
-        self._holders: dict[str, list[int]] = defaultdict(list)
-        for row, found in enumerate(self.terms):
-            for term in set(found):
-                self._holders[term].append(row)
+    def __init__(self, vocabulary: list[str], ids: Ids, starts: NDArray[np.int64]) -> None:
+        """`ids`: places in the vocabulary, text after text; `starts`: where each text begins, and the end."""
+        self.vocabulary, self.ids, self.starts = vocabulary, ids, starts
+        self.terms = _Terms(self)
+        self._number: Mapping[str, int] = {term: number for number, term in enumerate(vocabulary)}
         self._by_initial: dict[str, list[str]] = defaultdict(list)
-        for term in self._holders:
+        for term in vocabulary:
             self._by_initial[term[0]].append(term)
-        # BM25Okapi divides by the average length: an empty corpus is never asked.
-        self._bm25 = BM25Okapi(self.terms) if any(self.terms) else None
+        # Lucene's weight of a word is never negative. bm25s divides by the average length: nothing is not given to it.
+        self._bm25 = bm25s.BM25(method="lucene") if len(ids) else None
+        self._holders = np.zeros(len(vocabulary), np.int64)
         if self._bm25:
-            # Okapi's weight turns negative for words in more than half of the texts; this one (Lucene's) does not.
-            self._bm25.idf = {term: self.rarity(term) for term in self._holders}
+            shared = np.arange(len(vocabulary)).astype(object)  # one int for each term, not one for each of its places
+            texts = [shared[ids[start:stop]].tolist() for start, stop in pairwise(starts)]
+            self._bm25.index((texts, dict(self._number)), show_progress=False)
+            self._holders = np.diff(self._bm25.scores["indptr"])
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
 
     def rarity(self, term: str) -> float:
         """Inverse document frequency; highest for words that no text holds."""
-        holders = len(self._holders.get(term, ()))
-        return math.log(1 + (len(self.terms) - holders + 0.5) / (holders + 0.5))
+        number = self._number.get(term)
+        holders = 0 if number is None else int(self._holders[number])
+        return float(np.log(1 + (len(self) - holders + 0.5) / (holders + 0.5)))
 
     def known(self, term: str) -> str:
         """The term itself if a text holds it, else the most similar one that a text holds, else the term.
 
         What was misspelt or misheard is compared with the terms of the same beginning and about the same length.
         """
-        if term in self._holders or len(term) < 5 or not term.isalpha():
+        if term in self._number or len(term) < 5 or not term.isalpha():
             return term
-        alike = [t for t in self._by_initial[term[0]] if abs(len(t) - len(term)) <= 2]
-        return next(iter(difflib.get_close_matches(term, alike, n=1, cutoff=ALIKE)), term)
+        alike = [t for t in self._by_initial.get(term[0], ()) if abs(len(t) - len(term)) <= 2]
+        found = process.extractOne(term, alike, scorer=fuzz.ratio, score_cutoff=ALIKE)
+        return found[0] if found else term
 
     def search(self, query: Sequence[str], k: int) -> list[tuple[int, float]]:
         """(row, score) of the best `k` texts for the terms, best first."""
-        rows = sorted({row for term in query for row in self._holders.get(term, ())})
-        if not rows or not self._bm25:
+        numbers = [self._number[term] for term in query if term in self._number]
+        if not numbers or not self._bm25:
             return []
-        scores = self._bm25.get_batch_scores(query, rows)
-        return sorted(zip(rows, map(float, scores), strict=True), key=lambda found: -found[1])[:k]
+        scores = self._bm25.get_scores(numbers)
+        best = np.argpartition(-scores, min(k, len(scores) - 1))[:k]
+        best = best[np.lexsort((best, -scores[best]))]
+        return [(row, score) for row, score in zip(best.tolist(), scores[best].tolist(), strict=True) if score > 0]
+
+
+class _Terms:
+    """The terms of each text, by its row; put together when asked for."""
+
+    def __init__(self, lexical: Lexical) -> None:
+        self._of = lexical
+
+    def __getitem__(self, row: int) -> list[str]:
+        of = self._of
+        return [of.vocabulary[number] for number in of.ids[of.starts[row] : of.starts[row + 1]].tolist()]

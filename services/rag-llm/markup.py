@@ -1,10 +1,15 @@
 """HTML into an outline: headings, paragraphs, lists and tables become sentences that can be spoken."""
 
+import re
+from collections.abc import Callable, Iterable, Iterator
+
 from bs4 import BeautifulSoup
-from bs4.element import NavigableString, PreformattedString, Tag
+from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 
 from services.rag_llm.documents import Outline
-from services.rag_llm.sentences import ended, split_sentences, tidy
+from services.rag_llm.lists import Item
+from services.rag_llm.sentences import split_sentences, tidy
+from services.rag_llm.tables import looks_headed, without_empty_columns
 
 _NO_TEXT = frozenset(
     "title script style noscript template svg iframe object nav head form button select math canvas".split()  # noqa: SIM905  # a list of words reads better as words
@@ -13,14 +18,19 @@ _INLINE = frozenset(
     "a abbr b bdi cite code del dfn em font i ins kbd mark q s samp small span strong sub sup time u var".split()  # noqa: SIM905  # a list of words reads better as words
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_ENDS = (".", "!", "?", "…")
-MAX_LIST_WORDS = 45
-"""A list of fragments up to this long is said as one sentence."""
+_HIDDEN = re.compile(
+    r"(display\s*:\s*none|visibility\s*:\s*hidden|(font-size|opacity)\s*:\s*0(?![.\d]))", re.IGNORECASE
+)
+_NEVER_CLOSED = re.compile(r"</?(?:wbr|source|track)\b[^<>]*>", re.IGNORECASE)
+"""Tags without an end that libxml2 does not know: it would put the rest of the page inside them."""
+_LISTS = ("ul", "ol")
+MAX_SPAN = 100
+"""Columns or rows that one cell may cover: more is a mistake, or meant to fill the memory."""
 
 
 def read_markup(html: str, outline: Outline) -> None:
     """Scripts, styles, navigation and hidden parts are left out."""
-    soup = BeautifulSoup(html, "html.parser")
+    soup = BeautifulSoup(_NEVER_CLOSED.sub("", html), "lxml")  # closes what authors leave open
     _Walk(outline).children(soup)
     if not outline.title and soup.title:
         outline.title = tidy(soup.title.get_text())
@@ -37,29 +47,31 @@ class _Walk:
             if isinstance(node, PreformattedString):  # comments, declarations
                 continue
             if isinstance(node, NavigableString):
-                self.loose.append(str(node))
+                self.loose.append(_one_line(node))
             elif isinstance(node, Tag):
                 self.element(node)
         self.flush()
 
     def element(self, tag: Tag) -> None:
-        if tag.name in _NO_TEXT or tag.has_attr("hidden") or tag.get("aria-hidden") == "true":
+        if _is_hidden(tag):
             return
         if tag.name in _INLINE:
             self.loose.append(_text(tag))
             return
-        if tag.name in ("br", "img", "wbr"):
-            self.loose.append(" ")
+        if tag.name in ("br", "img"):
+            self.loose.append("\n" if tag.name == "br" else " ")
             return
         self.flush()
         match tag.name:
             case "ul" | "ol":
-                self.items([_text(item) for item in tag.find_all("li", recursive=False)])
-            case "table":
+                self.items(tag)
+            case "dl":
+                self.definitions(tag)
+            case "table" if not tag.find(("table", *_HEADINGS)):  # others only arrange a page
                 self.table(tag)
             case "pre":
-                self.code(_text(tag))
-            case "p" | "dt" | "dd" | "figcaption" | "caption" | "summary":
+                self.code(_text(tag, str))
+            case "p" | "figcaption" | "summary":
                 self.paragraph(_text(tag))
             case heading if heading in _HEADINGS:
                 self.say_lead()
@@ -68,16 +80,18 @@ class _Walk:
                 self.children(tag)
 
     def flush(self) -> None:
-        loose, self.loose = tidy(" ".join(self.loose)), []
-        if loose:
+        loose, self.loose = "".join(self.loose), []
+        if loose.strip():
             self.paragraph(loose)
 
     def paragraph(self, text: str) -> None:
         self.say_lead()
-        sentences = split_sentences(text)
-        if sentences and sentences[-1].endswith(":"):
-            self.lead = sentences.pop().rstrip(":")
-        self.outline.sentences(sentences)
+        if tidy(text).endswith(":"):
+            *before, last = split_sentences(text)
+            self.lead = last.rstrip(":")
+            self.outline.sentences(before)
+        else:
+            self.outline.paragraph(text)
 
     def say_lead(self) -> None:
         """Nothing followed that the lead could introduce: it stands for itself."""
@@ -85,20 +99,21 @@ class _Walk:
         if lead:
             self.outline.sentences([lead])
 
-    def items(self, items: list[str]) -> None:
-        items = [item for item in map(tidy, items) if item]
+    def items(self, tag: Tag) -> None:
         lead, self.lead = self.lead, ""
-        fragments = [item for item in items if not item.endswith(_ENDS)]
-        if len(fragments) == len(items) > 0 and sum(len(i.split()) for i in items) <= MAX_LIST_WORDS and lead:
-            joined = items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-            self.outline.sentences([f"{lead}: {joined}"])
-            return
-        if lead and not fragments:
-            self.outline.sentences([lead])
-        for item in items:
-            if item in fragments and lead:
-                item = f"{lead}: {item}"
-            self.outline.sentences(split_sentences(ended(item)))
+        self.outline.items(list(_items(tag)), lead)
+
+    def definitions(self, tag: Tag) -> None:
+        """Terms and what they mean: a table of two columns."""
+        lead, self.lead = self.lead, ""
+        pairs: list[list[str]] = []
+        for part in tag.find_all(("dt", "dd")):
+            text = tidy(_text(part))
+            if part.name == "dt" or not pairs:
+                pairs.append([text, ""])
+            else:
+                pairs[-1][1] = f"{pairs[-1][1]}, {text}".lstrip(", ")
+        self.outline.table((), pairs, lead)
 
     def code(self, text: str) -> None:
         """A single command completes its introduction; longer code is nothing to say aloud."""
@@ -108,26 +123,118 @@ class _Walk:
             self.outline.sentences([f"{lead}: {text}" if text else lead])
 
     def table(self, table: Tag) -> None:
-        """A row becomes a sentence that names its columns: `Pro: price 20 euros, seats 5.`"""
-        self.say_lead()
-        rows = [[tidy(_text(cell)) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
-        rows = [row for row in rows if any(row)]
-        if not rows:
+        lead, self.lead = self.lead, ""
+        caption = table.find("caption")
+        lines, named = _grid(table)
+        if not lines:
             return
-        header = rows[0] if table.find("th") else []
-        for row in rows[1:] if header else rows:
-            first, *others = row
-            names = [name[:1].lower() + name[1:] if name[1:].islower() else name for name in header[1:]]
-            names += [""] * (len(others) - len(names))
-            said = [f"{name} {cell}".strip() for name, cell in zip(names, others, strict=False) if cell]
-            self.outline.sentences([f"{first}: {', '.join(said)}" if said else first])
+        if named:
+            header = [" ".join(dict.fromkeys(filter(None, names))) for names in zip(*lines[:named], strict=True)]
+        elif looks_headed(lines):
+            header, named = lines[0], 1
+        else:
+            header = []
+        self.outline.table(header, lines[named:], tidy(_text(caption)) if isinstance(caption, Tag) else lead)
 
 
-def _text(tag: Tag) -> str:
-    """The text inside, without what is never shown."""
-    return "".join(
-        str(piece)
-        for piece in tag.find_all(string=True)
-        if not isinstance(piece, PreformattedString)
-        and not any(parent.name in _NO_TEXT or parent.has_attr("hidden") for parent in piece.parents)
+def _items(tag: Tag) -> Iterator[Item]:
+    """The items of a list, each with those of the lists inside it."""
+    for item in tag.find_all(("li", *_LISTS), recursive=False):
+        if _is_hidden(item):
+            continue
+        if item.name in _LISTS:  # a list straight in a list: its items belong to the same one
+            yield from _items(item)
+            continue
+        inner = [below for below in item.find_all(_LISTS) if below.find_parent("li") is item]
+        below = tuple(entry for part in inner for entry in _items(part))
+        text = tidy(_text(item, without=inner))
+        if text or below:
+            yield Item(text, below) if text else Item("", below)
+
+
+def _grid(table: Tag) -> tuple[list[list[str]], int]:
+    """The cells, all lines of one length, and how many lines at the top name the columns.
+
+    A cell that covers several places says its text in each of them, except one that covers a whole line: it stands
+    first, alone.
+    """
+    lines: list[list[str]] = []
+    named = 0
+    below: dict[int, tuple[int, str]] = {}  # column to (lines yet to cover, text) of a cell that reaches down
+    for line_tag in table.find_all("tr"):
+        if _is_hidden(line_tag):
+            continue
+        line: list[str] = []
+        cells = line_tag.find_all(("th", "td"), recursive=False)
+        for cell in cells:
+            _cover(line, below)
+            text = tidy(_text(cell))
+            across, down = _span(cell, "colspan"), _span(cell, "rowspan")
+            for _ in range(across):
+                if down > 1:
+                    below[len(line)] = (down - 1, text)
+                line.append(text)
+        _cover(line, below)
+        if len(cells) == 1 and _span(cells[0], "colspan") == len(line):
+            line[1:] = [""] * (len(line) - 1)
+        if not any(line):
+            continue
+        if named == len(lines) and _names_columns(cells):
+            named += 1
+        lines.append(line)
+    full = without_empty_columns(lines)
+    return full, named if named < len(full) else 0
+
+
+def _cover(line: list[str], below: dict[int, tuple[int, str]]) -> None:
+    """Continue the line with the cells of lines above that reach down into it."""
+    while len(line) in below:
+        left, text = below.pop(len(line))
+        if left > 1:
+            below[len(line)] = (left - 1, text)
+        line.append(text)
+
+
+def _names_columns(cells: Iterable[Tag]) -> bool:
+    filled = [cell for cell in cells if tidy(_text(cell))]
+    return bool(filled) and all(cell.name == "th" or cell.find_parent("thead") is not None for cell in filled)
+
+
+def _span(cell: Tag, name: str) -> int:
+    value = str(cell.get(name, ""))
+    return min(max(int(value), 1), MAX_SPAN) if value.isdecimal() else 1
+
+
+def _is_hidden(tag: Tag) -> bool:
+    return (
+        tag.name in _NO_TEXT
+        or tag.has_attr("hidden")
+        or tag.get("aria-hidden") == "true"
+        or bool(_HIDDEN.search(str(tag.get("style", ""))))
     )
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def _text(tag: Tag, of: Callable[[str], str] = _one_line, without: Iterable[Tag] = ()) -> str:
+    """The text inside, without what is never shown; `\\n` where a line is broken on purpose."""
+    pieces: list[str] = []
+
+    def walk(node: PageElement) -> None:
+        if isinstance(node, PreformattedString):
+            return
+        if isinstance(node, NavigableString):
+            pieces.append(of(str(node)))
+        elif isinstance(node, Tag) and not _is_hidden(node) and not any(node is other for other in without):
+            if node.name == "br":
+                pieces.append("\n")
+            apart = node.name not in _INLINE and node is not tag
+            pieces.append(" " if apart else "")
+            for child in node.children:
+                walk(child)
+            pieces.append(" " if apart else "")
+
+    walk(tag)
+    return "".join(pieces)

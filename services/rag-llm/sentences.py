@@ -14,7 +14,8 @@ MIN_CLAUSE_WORDS = 3
 
 def tidy(text: str) -> str:
     """One line without doubled spaces, soft hyphens and control characters."""
-    text = "".join(c for c in text if c.isprintable() or c.isspace())
+    if not text.isprintable():
+        text = "".join(c for c in text if c.isprintable() or c.isspace())
     return _SPACE.sub(" ", text.replace("\u00ad", "")).strip()
 
 

@@ -20,9 +20,9 @@ from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, H
 from services.common.metrics import RAG_RETRIEVAL_LATENCY
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
+from services.rag_llm.corpus import Corpus
 from services.rag_llm.embedder import open_embedder
 from services.rag_llm.engine import AnswerEngine, open_engine, passage_of
-from services.rag_llm.ingest import Corpus
 from services.rag_llm.knowledge import Knowledge
 from services.rag_llm.openai_api import openai_routes
 from services.rag_llm.settings import Config, RagSettings, read_config
@@ -54,7 +54,7 @@ class SearchResponse(BaseModel):
 def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | None = None) -> FastAPI:
     """The service; without a `bus` it uses Redis, without a `config` what `config.yaml` says."""
     config = config or read_config()
-    embedder = open_embedder(settings, config)
+    embedder = open_embedder(config)
     corpus = Corpus(settings.corpus_dir, config.ingest)
     knowledge = Knowledge(corpus, Store(settings.index_folder()), embedder, config.retrieval)
     engine = open_engine(settings, config)
@@ -143,7 +143,7 @@ async def _as_text(events: AsyncGenerator[AnswerEvent]) -> AsyncGenerator[str]:
 
 async def _keep_known(knowledge: Knowledge) -> None:
     await knowledge.start()
-    await knowledge.watch()
+    await knowledge.follow()
 
 
 async def _obey(bus: Bus, turns: Turns) -> None:

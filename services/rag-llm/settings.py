@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from services.common.settings import Settings
+from services.rag_llm.documents import Limits
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
@@ -20,7 +21,6 @@ class RagSettings(Settings):
     vllm_url: str = "http://127.0.0.1:8001/v1"
     vllm_model: str = ""  # blank: the first one that the server lists
     vllm_api_key: str = Field(default="", repr=False)
-    embedder: Literal["minilm", "sentence-transformers"] = "minilm"
     corpus_dir: Path = Path("corpus")
     index_dir: Path = Path(".run/index")
 
@@ -49,15 +49,24 @@ class _Section(BaseModel):
 
 
 class EmbeddingConfig(_Section):
+    embedder: Literal["minilm", "sentence-transformers"]
     threads: int = Field(ge=1, le=64)
     batch_tokens: int = Field(ge=256)
     sentence_transformers_model: str
 
 
 class IngestConfig(_Section):
+    watch: bool
+    watch_settle_ms: int = Field(ge=50, le=60_000)
+    excerpt_words: int = Field(ge=20, le=500)
     max_file_mb: float = Field(gt=0)
     max_pdf_pages: int = Field(ge=1)
-    excerpt_words: int = Field(ge=20, le=500)
+    max_unpacked_mb: float = Field(gt=0)
+    max_read_s: float = Field(gt=0)
+    max_read_memory_mb: int = Field(ge=400)
+
+    def limits(self) -> Limits:
+        return Limits(self.max_pdf_pages, self.max_unpacked_mb, self.max_read_s, self.max_read_memory_mb)
 
 
 class RetrievalConfig(_Section):

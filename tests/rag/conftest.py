@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from services.common.bus import MemoryBus
+from services.rag_llm.corpus import Corpus
 from services.rag_llm.embedder_minilm import MiniLM
 from services.rag_llm.index import Index
-from services.rag_llm.ingest import Corpus, ingest, signature
+from services.rag_llm.ingest import ingest, signature
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings, read_config
 from services.rag_llm.store import Store
@@ -20,7 +21,9 @@ from tests.rag.shop import write_shop
 
 @pytest.fixture(scope="session")
 def config() -> Config:
-    return read_config()
+    """What `config.yaml` says, except that the tests say themselves when documents are read."""
+    config = read_config()
+    return config.model_copy(update={"ingest": config.ingest.model_copy(update={"watch": False})})
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +59,10 @@ def bus() -> MemoryBus:
 
 
 @pytest.fixture
-async def client(settings: RagSettings, bus: MemoryBus) -> AsyncIterator[httpx.AsyncClient]:
+async def client(settings: RagSettings, bus: MemoryBus, config: Config) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the running service."""
     async with (
-        listening(create_app(settings, bus)) as address,
+        listening(create_app(settings, bus, config)) as address,
         httpx.AsyncClient(base_url=address, timeout=20) as client,
     ):
         await ready(client)

@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-from pypdf import PdfWriter
-from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
-
 DOCUMENTS = {
     "rocket.md": """# Rocket kettle
 
@@ -63,24 +60,3 @@ def write_shop(folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     return folder
-
-
-def write_pdf(path: Path, *lines: str) -> None:
-    """A one-page PDF that says these lines."""
-    writer = PdfWriter()
-    page = writer.add_blank_page(width=600, height=800)
-    shown = "".join(f"1 0 0 1 50 {750 - 20 * row} Tm ({line}) Tj " for row, line in enumerate(lines))
-    stream = DecodedStreamObject()
-    stream.set_data(f"BT /F1 12 Tf {shown} ET".encode("latin-1"))
-    font = DictionaryObject(
-        {
-            NameObject("/Type"): NameObject("/Font"),
-            NameObject("/Subtype"): NameObject("/Type1"),
-            NameObject("/BaseFont"): NameObject("/Helvetica"),
-        }
-    )
-    fonts = DictionaryObject({NameObject("/F1"): font})
-    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
-    page[NameObject("/Contents")] = writer._add_object(stream)
-    with path.open("wb") as file:
-        writer.write(file)

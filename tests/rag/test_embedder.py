@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from services.rag_llm.embedder import open_embedder
 from services.rag_llm.embedder_minilm import MAX_TOKENS, MiniLM, model_folder
-from services.rag_llm.settings import Config, RagSettings
+from services.rag_llm.settings import Config
 
 TEXTS = [
     "How much does the kettle weigh?",
@@ -102,5 +102,7 @@ def test_nothing_to_embed(minilm: MiniLM) -> None:
 @pytest.mark.skipif(find_spec("sentence_transformers") is not None, reason="the package is installed")
 def test_a_missing_package_is_a_sentence(config: Config) -> None:
     """Choosing an embedder that is not installed says what to install."""
+    embedding = config.embedding.model_copy(update={"embedder": "sentence-transformers"})
+    chosen = config.model_copy(update={"embedding": embedding})
     with pytest.raises(SystemExit, match=re.escape("services/rag-llm/requirements-sentence-transformers.lock")):
-        open_embedder(RagSettings(embedder="sentence-transformers"), config)
+        open_embedder(chosen)

@@ -1,7 +1,9 @@
 """The index follows the folder: only what changed is read again, and a bad file is never the end."""
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,15 +13,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.rag_llm import documents
 from services.rag_llm.conversation import Asked
-from services.rag_llm.embedder import Progress, Vectors
+from services.rag_llm.corpus import Corpus
+from services.rag_llm.embedder import Vectors
 from services.rag_llm.embedder_minilm import MiniLM
+from services.rag_llm.generation import FORMAT
 from services.rag_llm.index import Index
-from services.rag_llm.ingest import Corpus, Outcome, ingest, signature
+from services.rag_llm.ingest import Absent, Outcome, ingest, signature
+from services.rag_llm.knowledge import Knowledge
+from services.rag_llm.progress import Progress
 from services.rag_llm.retrieval import search, understand
 from services.rag_llm.settings import Config, IngestConfig, RagSettings
 from services.rag_llm.store import Store
-from tests.rag.shop import DOCUMENTS, write_pdf, write_shop
+from tests.rag.papers import write_pdf
+from tests.rag.privileges import unprivileged
+from tests.rag.shop import DOCUMENTS, write_shop
 
 
 class Counting:
@@ -28,9 +37,9 @@ class Counting:
     def __init__(self, inner: MiniLM) -> None:
         self.inner, self.name, self.dimensions, self.texts = inner, inner.name, inner.dimensions, 0
 
-    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         self.texts += len(texts)
-        return self.inner.embed(texts, progress)
+        return self.inner.embed(texts)
 
 
 class Library:
@@ -41,10 +50,29 @@ class Library:
         self.store = Store(folder / "index")
         self.embedder = Counting(minilm)
         self.corpus = Corpus(self.folder, config)
-        self.reports: list[str] = []
+        self.reports: list[Progress] = []
 
     def ingest(self) -> tuple[Index, Outcome]:
         return ingest(self.corpus, self.store, self.embedder, self.reports.append)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from services.rag_llm.corpus import Corpus
+from services.rag_llm.embedder import open_embedder
+from services.rag_llm.ingest import ingest
+from services.rag_llm.settings import read_config
+from services.rag_llm.store import Store
+
+def die(progress):
+    if progress.passages > 30:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+folder, config = Path(sys.argv[1]), read_config()
+ingest(Corpus(folder / "corpus", config.ingest), Store(folder / "index"), open_embedder(config), die)
+"""
+"""An ingest that kills its process in the middle."""
 
 
 @pytest.fixture
@@ -63,7 +91,8 @@ def test_all_documents_are_found(library: Library) -> None:
     index, outcome = library.ingest()
     assert set(index.entries) == set(DOCUMENTS)
     assert (outcome.added, outcome.skipped) == (len(DOCUMENTS), {})
-    assert library.reports[-1] == f"embedded {outcome.sentences} of {outcome.sentences} sentences"
+    last = library.reports[-1]
+    assert (last.files, last.of, last.passages) == (len(DOCUMENTS), len(DOCUMENTS), outcome.passages)
 
 
 def test_nothing_changed_nothing_is_done(library: Library) -> None:
@@ -112,21 +141,7 @@ def test_bad_files_are_reported_and_skipped(library: Library) -> None:
     index, outcome = library.ingest()
     assert set(outcome.skipped) == {"broken.pdf", "empty.md", "binary.txt", "huge.txt"}
     assert set(index.entries) == {*DOCUMENTS, "latin.txt", "good.pdf"}
-    assert any(report.startswith("skipped broken.pdf: It is damaged") for report in library.reports)
-
-
-def test_links_out_of_the_corpus_are_not_followed(library: Library, tmp_path: Path) -> None:
-    """Nothing outside the folder is read, by whatever name."""
-    (tmp_path / "secret.md").write_text("The password is swordfish.")
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "secret.md").write_text("The password is swordfish.")
-    (library.folder / "link.md").symlink_to(tmp_path / "secret.md")
-    (library.folder / "linked").symlink_to(tmp_path / "elsewhere")
-    (library.folder / "gone.md").symlink_to(tmp_path / "nowhere.md")
-    (library.folder / ".hidden.md").write_text("Hidden.")
-    os.mkfifo(library.folder / "pipe.md")
-    index, _ = library.ingest()
-    assert set(index.entries) == set(DOCUMENTS)
+    assert outcome.skipped["broken.pdf"].startswith("It is damaged")
 
 
 def test_no_folder_no_documents(tmp_path: Path, minilm: MiniLM, config: Config) -> None:
@@ -134,6 +149,105 @@ def test_no_folder_no_documents(tmp_path: Path, minilm: MiniLM, config: Config) 
     corpus = Corpus(tmp_path / "nowhere", config.ingest)
     index, outcome = ingest(corpus, Store(tmp_path / "index"), minilm, lambda _: None)
     assert (len(index.excerpts), outcome.documents) == (0, 0)
+
+
+def test_a_folder_that_is_gone_is_no_reason_to_forget(library: Library, tmp_path: Path) -> None:
+    """A disk that is not mounted leaves the index as it is; an empty folder empties it."""
+    index, _ = library.ingest()
+    library.folder.rename(tmp_path / "away")
+    with pytest.raises(Absent, match="There is no folder"):
+        library.ingest()
+    assert set(library.store.load(index.signature).entries) == set(DOCUMENTS)  # type: ignore[union-attr]
+    library.folder.mkdir()
+    assert library.ingest()[1].removed == len(DOCUMENTS)
+
+
+def test_a_document_that_turns_bad_is_forgotten(library: Library) -> None:
+    """What can no longer be read is not quoted from memory, and comes back when it is mended."""
+    library.ingest()
+    good = (library.folder / "comet.md").read_bytes()
+    (library.folder / "comet.md").write_bytes(b"\0")
+    index, outcome = library.ingest()
+    assert (set(outcome.skipped), outcome.removed) == ({"comet.md"}, 1)
+    assert "comet.md" not in index.entries
+    (library.folder / "comet.md").write_bytes(good)
+    assert library.ingest()[1].added == 1
+
+
+def test_an_unexpected_failure_of_a_reader_is_not_the_end(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that stumbles over something that nobody foresaw costs its file alone."""
+
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError("surprise")
+
+    monkeypatch.setitem(documents.READERS, ".html", stumble)
+    index, outcome = library.ingest()
+    assert outcome.skipped == {"prices.html": "It could not be understood (ZeroDivisionError: surprise)."}
+    assert set(index.entries) == {*DOCUMENTS} - {"prices.html"}
+
+
+def test_rows_of_tables_outlive_a_restart(library: Library) -> None:
+    """The columns of a row come back from the disk as they were, beside sentences that are no rows."""
+    (library.folder / "mixed.md").write_text("# Sizes\n\nAll are in stock.\n\n|Size|Price|\n|--|--|\n|S|3 euros|\n")
+    library.ingest()
+    index = Store(library.store.folder).load(signature(library.embedder, library.corpus.config))
+    assert index is not None
+    (mixed,) = [excerpt for excerpt in index.excerpts if excerpt.source == "mixed.md"]
+    assert mixed.rows == ((), (("Size", "S"), ("Price", "3 euros")))
+    assert mixed.path == "Sizes"
+
+
+def test_a_killed_ingest_leaves_the_old_index(library: Library) -> None:
+    """kill -9 in the middle: the old index is in force, and the next ingest clears away what was left behind."""
+    index, _ = library.ingest()
+    for n in range(50):
+        (library.folder / f"new{n}.md").write_text(f"# Shelf {n}\n\nThe shelf {n} is full.\n")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(library.folder.parent)], timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = [path.name for path in library.store.folder.iterdir() if path.is_dir()]
+    assert len(left) == 2
+    found = Store(library.store.folder).load(index.signature)
+    assert found is not None
+    assert set(found.entries) == set(DOCUMENTS)
+    _, outcome = library.ingest()
+    assert outcome.added == 50
+    assert [path.name for path in library.store.folder.iterdir() if path.is_dir()] == [library.store.generation()]
+
+
+def test_two_processes_at_once(library: Library) -> None:
+    """Two ingests over one index wait for each other; the second finds nothing to do."""
+    env = os.environ | {"CORPUS_DIR": str(library.folder), "INDEX_DIR": str(library.store.folder)}
+    command = [sys.executable, "-m", "services.rag_llm.ingest"]
+    both = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted(process.communicate(timeout=60)[0] for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert [f"{len(DOCUMENTS)} added" in text for text in said] == [False, True]
+    assert f"{len(DOCUMENTS)} unchanged" in said[0]
+
+
+def test_an_index_folder_that_is_read_only(library: Library, tmp_path: Path) -> None:
+    """It is said; what is there is still read."""
+    index, _ = library.ingest()
+    (library.folder / "new.md").write_text("Something new.")
+    with unprivileged(tmp_path):
+        library.store.folder.chmod(0o500)
+        with pytest.raises(PermissionError):
+            library.ingest()
+        assert Store(library.store.folder).load(index.signature) is not None
+        library.store.folder.chmod(0o700)
+
+
+def test_an_ingest_that_is_stopped_leaves_nothing(library: Library) -> None:
+    """What raises out of the report ends the ingest; the index stays as it was."""
+
+    def stop(_: Progress) -> None:
+        raise RuntimeError("stop")
+
+    index, _ = library.ingest()
+    (library.folder / "new.md").write_text("Something new.")
+    with pytest.raises(RuntimeError):
+        ingest(library.corpus, library.store, library.embedder, stop)
+    assert [path.name for path in library.store.folder.iterdir() if path.is_dir()] == [index.folder.name]
 
 
 def test_other_settings_make_the_index_anew(library: Library) -> None:
@@ -148,12 +262,13 @@ def test_other_settings_make_the_index_anew(library: Library) -> None:
     assert library.store.load(signature(library.embedder, library.corpus.config)) is None
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "documents.jsonl", "sentences.faiss"])
+@pytest.mark.parametrize("name", ["manifest.json", "documents.jsonl", "passages.jsonl", "vectors.f16", "words.npy"])
 def test_a_damaged_index_is_made_anew(library: Library, name: str) -> None:
     """An index that was cut short is noticed and written again."""
     whole, _ = library.ingest()
     path = next(library.store.folder.glob(f"*/{name}"))
     path.write_bytes(path.read_bytes()[:-30])
+    library.store = Store(library.store.folder)  # as after a restart
     assert library.store.load(whole.signature) is None
     index, _ = library.ingest()
     again = library.store.load(whole.signature)
@@ -168,7 +283,7 @@ def test_one_generation_is_kept(library: Library) -> None:
         library.ingest()
     manifests = list(library.store.folder.glob("*/manifest.json"))
     assert [path.parent.name for path in manifests] == [library.store.generation()]
-    assert json.loads(manifests[0].read_text())["format"] == 1
+    assert json.loads(manifests[0].read_text())["format"] == FORMAT
 
 
 def test_searching_while_ingesting(library: Library, minilm: MiniLM, config: Config) -> None:
@@ -220,7 +335,7 @@ def test_from_a_shell(tmp_path: Path) -> None:
     assert f"{len(DOCUMENTS)} added" in done.stdout
     assert "1 skipped" in done.stdout
     assert "skipped bad.pdf: " in done.stderr
-    assert "embedded " in done.stderr
+    assert f"{len(DOCUMENTS) + 1} of {len(DOCUMENTS) + 1} files" in done.stderr
 
 
 def test_each_corpus_has_an_index_of_its_own(tmp_path: Path) -> None:
@@ -228,3 +343,36 @@ def test_each_corpus_has_an_index_of_its_own(tmp_path: Path) -> None:
     one, other = (RagSettings(corpus_dir=tmp_path / name, index_dir=tmp_path / "index") for name in ("a", "b"))
     assert one.index_folder() != other.index_folder()
     assert one.index_folder() == RagSettings(corpus_dir=tmp_path / "a", index_dir=tmp_path / "index").index_folder()
+
+
+class Gated:
+    """An embedder that waits for a gate."""
+
+    def __init__(self, inner: MiniLM) -> None:
+        self.inner, self.name, self.dimensions = inner, inner.name, inner.dimensions
+        self.entered, self.gate, self.calls = threading.Event(), threading.Event(), 0
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.calls += 1
+        self.entered.set()
+        self.gate.wait()
+        return self.inner.embed(texts)
+
+
+async def test_the_end_of_the_service_ends_an_ingest(tmp_path: Path, minilm: MiniLM, config: Config) -> None:
+    """A service that is told to stop does not read ten thousand documents first; nothing half is put in force."""
+    (tmp_path / "corpus").mkdir()
+    for n in range(20):
+        sentences = " ".join(f"Shelf {m} of room {n} is full." for m in range(60))
+        (tmp_path / "corpus" / f"{n}.txt").write_text(sentences)
+    embedder, store = Gated(minilm), Store(tmp_path / "index")
+    knowledge = Knowledge(Corpus(tmp_path / "corpus", config.ingest), store, embedder, config.retrieval)
+    ingesting = asyncio.create_task(knowledge.ingest())
+    await asyncio.to_thread(embedder.entered.wait)
+    ingesting.cancel()
+    knowledge.close()
+    embedder.gate.set()
+    await asyncio.to_thread(knowledge._reader.shutdown)
+    assert embedder.calls == 1
+    assert store.generation() is None
+    assert [path for path in store.folder.iterdir() if path.is_dir()] == []

@@ -13,7 +13,7 @@ from services.common.answering import ANSWER_EVENTS
 from services.common.bus import MemoryBus
 from services.common.messages import CONTROL_PATTERN, SERVICES_CHANNEL, Cancel, Close, SetStyle, control_channel
 from services.rag_llm.server import create_app
-from services.rag_llm.settings import RagSettings
+from services.rag_llm.settings import Config, RagSettings
 from services.rag_llm.turns import Turns
 from tests.rag.live import ask, listening, ready, until
 from tests.rag.shop import DOCUMENTS
@@ -93,11 +93,13 @@ async def test_ingest_while_serving(client: httpx.AsyncClient, settings: RagSett
     assert "glass" in (await ask(client, "What is the Nova made of?")).text
 
 
-async def test_an_index_made_beside_the_service_is_taken_over(client: httpx.AsyncClient, settings: RagSettings) -> None:
+async def test_an_index_made_beside_the_service_is_taken_over(
+    client: httpx.AsyncClient, settings: RagSettings, config: Config
+) -> None:
     """`make ingest` beside a running service needs no restart."""
     (settings.corpus_dir / "nova.md").write_text("# Nova kettle\n\nThe Nova is made of glass.\n")
     async with (
-        listening(create_app(settings, MemoryBus())) as address,
+        listening(create_app(settings, MemoryBus(), config)) as address,
         httpx.AsyncClient(base_url=address, timeout=20) as other,
     ):
         await ready(other)
@@ -109,12 +111,12 @@ async def test_an_index_made_beside_the_service_is_taken_over(client: httpx.Asyn
 
 
 @pytest.mark.parametrize("folder", ["empty", "nowhere"])
-async def test_no_documents(tmp_path: Path, folder: str) -> None:
+async def test_no_documents(tmp_path: Path, folder: str, config: Config) -> None:
     """Without documents the service is up, says so, and takes the first ones without a restart."""
     (tmp_path / "empty").mkdir()
     settings = RagSettings(corpus_dir=tmp_path / folder, index_dir=tmp_path / "index")
     async with (
-        listening(create_app(settings, MemoryBus())) as address,
+        listening(create_app(settings, MemoryBus(), config)) as address,
         httpx.AsyncClient(base_url=address, timeout=20) as client,
     ):
         await ready(client)
