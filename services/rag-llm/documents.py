@@ -3,12 +3,18 @@
 Markdown is read as the HTML it stands for, so both share one way to treat headings, lists and tables.
 """
 
+import csv
+import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from services.rag_llm.sentences import ended, split_sentences, tidy
+
+
+Row = tuple[tuple[str, str], ...]
+"""(column, value) of a table's row in order; empty for a sentence that is none."""
 
 
 class Unreadable(Exception):
@@ -21,6 +27,7 @@ class Section:
 
     headings: tuple[str, ...]
     sentences: tuple[str, ...]
+    rows: tuple[Row, ...]  # parallel to `sentences`
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class Outline:
     def __init__(self) -> None:
         self.title = ""
         self._path: list[tuple[int, str]] = []
-        self._sections: list[tuple[tuple[str, ...], list[str]]] = []
+        self._sections: list[tuple[tuple[str, ...], list[tuple[str, Row]]]] = []
 
     def heading(self, level: int, text: str) -> None:
         """A heading; the first one of the top level is the document's title."""
@@ -53,9 +60,19 @@ class Outline:
     def paragraph(self, text: str) -> None:
         self.sentences(split_sentences(text))
 
-    def sentences(self, sentences: list[str]) -> None:
+    def table(self, header: list[str], rows: list[list[str]]) -> None:
+        """A row becomes a sentence that names its columns: `Pro: price 20 euros, seats 5.`"""
+        for first, *others in rows:
+            names = [name[:1].lower() + name[1:] if name[1:].islower() else name for name in header[1:]]
+            names += [""] * (len(others) - len(names))
+            said = [f"{name} {cell}".strip() for name, cell in zip(names, others, strict=False) if cell]
+            columns = (header + [""] * len(others))[: 1 + len(others)]
+            row = tuple((name, cell) for name, cell in zip(columns, [first, *others], strict=False) if cell)
+            self.sentences([f"{first}: {', '.join(said)}" if said else first], row)
+
+    def sentences(self, sentences: list[str], row: Row = ()) -> None:
         """Whole sentences that belong together in this order."""
-        worth = [ended(s) for s in sentences if any(c.isalnum() for c in s)]
+        worth = [(ended(s), row) for s in sentences if any(c.isalnum() for c in s)]
         if not worth:
             return
         headings = tuple(text for _, text in self._path if text != self.title)
@@ -68,7 +85,12 @@ class Outline:
         if not self._sections:
             raise Unreadable("It holds no text.")
         title = self.title or PurePosixPath(source).stem.replace("_", " ").replace("-", " ").strip().capitalize()
-        return Document(source, title, tuple(Section(h, tuple(s)) for h, s in self._sections))
+        return Document(source, title, tuple(_section(*s) for s in self._sections))
+
+
+def _section(headings: tuple[str, ...], said: list[tuple[str, Row]]) -> Section:
+    sentences, rows = zip(*said, strict=True)
+    return Section(headings, sentences, rows)
 
 
 Reader = Callable[[bytes, Outline, int], None]
@@ -112,6 +134,16 @@ def _read_markup(html: str, outline: Outline) -> None:
     read_markup(html, outline)
 
 
+def _read_csv(data: bytes, outline: Outline, _: int) -> None:
+    """The first line names the columns."""
+    text = decode(data)
+    head = text.partition("\n")[0]
+    delimiter = max(";\t,", key=head.count)
+    rows = [[tidy(cell) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
+    if rows:
+        outline.table(rows[0], rows[1:])
+
+
 _UNDERLINE = re.compile(r"[=\-~^]{3,}")
 
 
@@ -131,8 +163,6 @@ def _read_text(data: bytes, outline: Outline, _: int) -> None:
 
 
 def _read_pdf(data: bytes, outline: Outline, max_pages: int) -> None:
-    import io
-
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
@@ -161,5 +191,6 @@ READERS: dict[str, Reader] = {
     ".html": _read_html,
     ".htm": _read_html,
     ".pdf": _read_pdf,
+    ".csv": _read_csv,
 }
 """By a file's ending; files with other endings are no documents."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.rag_llm.documents import Document
+from services.rag_llm.documents import Document, Row
 
 _LEANS = re.compile(
     r"(it|its|they|their|them|this|that|these|those|he|she|his|her|there|then|otherwise|both|such"
@@ -23,6 +23,7 @@ class Excerpt:
     title: str
     headings: tuple[str, ...]
     sentences: tuple[str, ...]
+    rows: tuple[Row, ...] = ()  # parallel to `sentences`: what a sentence from a table is made of, else empty
 
     @property
     def path(self) -> str:
@@ -51,20 +52,21 @@ def leans_on_previous(sentence: str) -> bool:
 def excerpts_of(document: Document, max_words: int) -> Iterator[Excerpt]:
     """The document's excerpts in order; a single sentence longer than `max_words` stays whole."""
     for section in document.sections:
-        window: list[str] = []
-        for sentence in section.sentences:
-            size = sum(len(s.split()) for s in window) + len(sentence.split())
+        window: list[tuple[str, Row]] = []
+        for sentence, row in zip(section.sentences, section.rows, strict=True):
+            size = sum(len(s.split()) for s, _ in window) + len(sentence.split())
             # A sentence that leans on the one before stays with it.
             if window and size > max_words and not (leans_on_previous(sentence) and size < 2 * max_words):
                 yield _excerpt(document, section.headings, window)
                 window = []
-            window.append(sentence)
+            window.append((sentence, row))
         if window:
             yield _excerpt(document, section.headings, window)
 
 
-def _excerpt(document: Document, headings: tuple[str, ...], sentences: list[str]) -> Excerpt:
+def _excerpt(document: Document, headings: tuple[str, ...], said: list[tuple[str, Row]]) -> Excerpt:
+    sentences, rows = zip(*said, strict=True)
     words = "\n".join((document.source, *headings, *sentences))
     return Excerpt(
-        hashlib.sha256(words.encode()).hexdigest()[:12], document.source, document.title, headings, tuple(sentences)
+        hashlib.sha256(words.encode()).hexdigest()[:12], document.source, document.title, headings, sentences, rows
     )

@@ -108,19 +108,13 @@ class _Walk:
             self.outline.sentences([f"{lead}: {text}" if text else lead])
 
     def table(self, table: Tag) -> None:
-        """A row becomes a sentence that names its columns: `Pro: price 20 euros, seats 5.`"""
         self.say_lead()
         rows = [[tidy(_text(cell)) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
         rows = [row for row in rows if any(row)]
         if not rows:
             return
         header = rows[0] if table.find("th") else []
-        for row in rows[1:] if header else rows:
-            first, *others = row
-            names = [name[:1].lower() + name[1:] if name[1:].islower() else name for name in header[1:]]
-            names += [""] * (len(others) - len(names))
-            said = [f"{name} {cell}".strip() for name, cell in zip(names, others, strict=False) if cell]
-            self.outline.sentences([f"{first}: {', '.join(said)}" if said else first])
+        self.outline.table(header, rows[1:] if header else rows)
 
 
 def _text(tag: Tag) -> str:

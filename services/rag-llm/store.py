@@ -15,10 +15,11 @@ from pathlib import Path
 
 import faiss
 
+from services.rag_llm.documents import Row
 from services.rag_llm.excerpts import Excerpt
 from services.rag_llm.index import Entry, Index
 
-FORMAT = 1
+FORMAT = 2
 """Grows when what is written changes its form."""
 
 
@@ -88,7 +89,11 @@ class Store:
 
 def _entry(line: dict[str, object]) -> Entry:
     excerpts = tuple(
-        Excerpt(e["id"], e["source"], e["title"], tuple(e["headings"]), tuple(e["sentences"]))
+        Excerpt(e["id"], e["source"], e["title"], tuple(e["headings"]), tuple(e["sentences"]), _rows(e["rows"]))
         for e in line["excerpts"]  # type: ignore[attr-defined]  # a list of what `asdict` made of an Excerpt
     )
     return Entry(str(line["source"]), str(line["title"]), str(line["digest"]), excerpts)
+
+
+def _rows(rows: list[list[list[str]]]) -> tuple[Row, ...]:
+    return tuple(tuple((column, value) for column, value in row) for row in rows)

@@ -168,7 +168,7 @@ def test_one_generation_is_kept(library: Library) -> None:
         library.ingest()
     manifests = list(library.store.folder.glob("*/manifest.json"))
     assert [path.parent.name for path in manifests] == [library.store.generation()]
-    assert json.loads(manifests[0].read_text())["format"] == 1
+    assert json.loads(manifests[0].read_text())["format"] == 2
 
 
 def test_searching_while_ingesting(library: Library, minilm: MiniLM, config: Config) -> None:
