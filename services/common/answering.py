@@ -39,12 +39,13 @@ class Passage(BaseModel):
 
 
 class Retrieval(BaseModel):
-    """What was found, how the question was understood, and how long that took."""
+    """What was found, how the question was understood and why so (`reason`, for people), and how long that took."""
 
     type: Literal["retrieval"] = "retrieval"
     passages: list[Passage]
     ms: float
     route: str = "corpus"
+    reason: str = ""
 
 
 class Delta(BaseModel):

@@ -49,7 +49,7 @@ class Vllm:
                     yield event
             return
         passages = [passage_of(hit) for hit in found.hits]
-        yield Retrieval(passages=passages, ms=found.ms, route=found.route.value)
+        yield Retrieval(passages=passages, ms=found.ms, route=found.route.value, reason=found.reason)
         ids = [passage.id for passage in passages]
         markers, spoke = Markers(), False
         usage: dict[str, int] = {}

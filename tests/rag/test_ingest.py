@@ -16,7 +16,8 @@ from services.rag_llm.embedder import Progress, Vectors
 from services.rag_llm.embedder_minilm import MiniLM
 from services.rag_llm.index import Index
 from services.rag_llm.ingest import Corpus, Outcome, ingest, signature
-from services.rag_llm.retrieval import search, understand
+from services.rag_llm.meanings import Meanings
+from services.rag_llm.retrieval import Retriever
 from services.rag_llm.settings import Config, IngestConfig, RagSettings
 from services.rag_llm.store import Store
 from tests.rag.shop import DOCUMENTS, write_pdf, write_shop
@@ -174,7 +175,8 @@ def test_one_generation_is_kept(library: Library) -> None:
 def test_searching_while_ingesting(library: Library, minilm: MiniLM, config: Config) -> None:
     """Readers in other threads always meet a whole index, and writers wait for each other."""
     index, _ = library.ingest()
-    query = understand(Asked("How much does the Rocket weigh?"), index, minilm)
+    retriever = Retriever(Meanings(minilm), config.retrieval)
+    query = retriever.understand(index, Asked("How much does the Rocket weigh?"))
     stop = threading.Event()
     sources: list[str] = []
     failures: list[Exception] = []
@@ -184,7 +186,7 @@ def test_searching_while_ingesting(library: Library, minilm: MiniLM, config: Con
             while not stop.is_set():
                 now = library.store.load(index.signature)
                 assert now is not None
-                hits = search(now, query, config.retrieval, 3)
+                hits = retriever.search(now, query, 3)
                 sources.append(hits[0].excerpt.source)
         except Exception as error:  # told by the test
             failures.append(error)
