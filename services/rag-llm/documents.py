@@ -12,7 +12,6 @@ from pathlib import PurePosixPath
 
 from services.rag_llm.sentences import ended, split_sentences, tidy
 
-
 Row = tuple[tuple[str, str], ...]
 """(column, value) of a table's row in order; empty for a sentence that is none."""
 
