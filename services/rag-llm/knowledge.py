@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 from services.common.answering import ChatMessage
 from services.common.errors import Problem
@@ -24,13 +25,15 @@ WATCH_S = 1.0
 """How often the store is looked at for an index that another process wrote."""
 VERY_ALIKE = 0.85
 """Cosine similarity from which on small talk is meant, whatever the documents hold."""
+MOST_TITLES = 20
+"""Titles that may be offered to ask about."""
 SURELY = 0.8
 """Share of the question's words that a sentence has to hold to be the answer to what sounds like small talk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A question, how it was understood, what was found for it, best first, and the `titles` there are to ask about.
+    """A question, how it was understood, what was found for it, best first, and some `titles` to ask about.
 
     `query` is the question as it was read for the index; None where no document was asked. `reason` says why it took
     this `route`.
@@ -121,7 +124,7 @@ class Knowledge:
         """What the documents hold for a question. Raises `Problem` 503 before the first index is there."""
         started = time.perf_counter()
         index = self._ready()
-        titles = [entry.title for entry in index.entries.values()]
+        titles = [entry.title for entry in islice(index.entries.values(), MOST_TITLES)]
         work = asyncio.get_running_loop().run_in_executor(self._askers, self._understand, index, text, history)
         asked, kind, query, hits, reason = await work
         ms = round((time.perf_counter() - started) * 1000, 1)

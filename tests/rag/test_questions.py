@@ -1,10 +1,13 @@
 """How a question is read: follow-ups, misspelt and misheard words, numbers, what it asks for."""
 
+import numpy as np
 import pytest
 
 from services.common.answering import ChatMessage
 from services.rag_llm.conversation import Asked, resolve
+from services.rag_llm.embedder_minilm import MiniLM
 from services.rag_llm.forms import STRICT, asked_form, counted, gives
+from services.rag_llm.meanings import Meanings
 from services.rag_llm.spelling import Spelling, english
 from services.rag_llm.subjects import has, has_sibling, names_in
 from services.rag_llm.terms import in_digits, terms, words
@@ -140,3 +143,27 @@ def test_no_form() -> None:
     """A question that asks for nothing in particular has no form, and no sentence gives it."""
     assert asked_form("Tell me about the Comet") == ""
     assert not gives("", "The Comet costs 79 euros.")
+
+
+def test_meanings(minilm: MiniLM) -> None:
+    """Words of documents that are known are compared by meaning; those that are not known count as unlike."""
+    meanings = Meanings(minilm)
+    assert meanings.nearness(["sick"], ["ill", "tower"]).tolist() == [0]
+    meanings.learn(["ill", "tower", "poisonous"])
+    near = meanings.nearness(["sick", "dangerous", "bicycle"], ["ill", "tower", "poisonous"])
+    assert near[0] > 0.2
+    assert near[1] > 0.2
+    assert near[2] == 0
+    assert meanings.nearness([], ["ill"]).shape == (0,)
+
+
+def test_meanings_do_not_grow(minilm: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of words and questions only the latest are remembered, and what is forgotten is embedded again."""
+    monkeypatch.setattr("services.rag_llm.meanings.RECENT", 2)
+    monkeypatch.setattr("services.rag_llm.meanings.MOST", 2)
+    meanings = Meanings(minilm)
+    first = meanings.of(["one", "two", "three"])
+    assert np.allclose(first, meanings.of(["one", "two", "three"]), atol=1e-5)
+    meanings.learn(["ill", "tower", "poisonous"])
+    assert meanings.nearness(["sick"], ["ill"]).tolist() == [0]
+    assert meanings.nearness(["dangerous"], ["poisonous"])[0] > 0.2
