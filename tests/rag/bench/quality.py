@@ -1,7 +1,7 @@
 """What is found and said, on labelled questions: two halves and the project's own corpus, by kind, beside plain search.
 
-The rules of retrieval are made on the development half; the held-out half (other documents, other questions), of which only
-totals are looked at, and the project's own corpus show what that is worth elsewhere.
+The rules of retrieval are made on the development half. The held-out half (other documents, other questions), of which
+only totals are looked at, and the project's own corpus show what that is worth elsewhere.
 
     python -m tests.rag.bench.quality --misses development    lists what went wrong there
 """
