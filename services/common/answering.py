@@ -39,7 +39,7 @@ class Passage(BaseModel):
 
 
 class Retrieval(BaseModel):
-    """What was found, how the question was understood, and how long that took.
+    """What was found, how the question was understood and why so (`reason`, for people), and how long that took.
 
     `fallback` says why the model does not answer, and the documents' own sentences do; blank where all is as it should
     be. An answer whose model fails before its first word has two of these events: the second one counts.
@@ -49,6 +49,7 @@ class Retrieval(BaseModel):
     passages: list[Passage]
     ms: float
     route: str = "corpus"
+    reason: str = ""
     fallback: str = ""
 
 

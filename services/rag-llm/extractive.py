@@ -1,16 +1,20 @@
-"""The engine that needs no model: the documents' own sentences, chosen to answer, with small talk by rule."""
+"""The engine that needs no model: the documents' own sentences, chosen to answer, with small talk by example."""
 
 from collections.abc import AsyncGenerator, Sequence
 
 from services.common.answering import AnswerEvent, Delta, Done, Retrieval
-from services.rag_llm.composing import Cited, compose
+from services.rag_llm.composing import Cited, Question, compose
 from services.rag_llm.engine import passage_of
 from services.rag_llm.knowledge import Found
 from services.rag_llm.router import Route
 from services.rag_llm.sentences import split_clauses, split_sentences
 from services.rag_llm.settings import ExtractiveConfig
+from services.rag_llm.terms import terms
 
-MAX_TITLES = 3
+MAX_NAMED = 3
+"""Titles, or headings, that are named in one sentence."""
+ABOUT_SHARE = 0.2
+"""Of the question's words, by weight, that a title holds if the question is about its document."""
 
 
 class Extractive:
@@ -23,16 +27,18 @@ class Extractive:
 
     async def answer(self, found: Found) -> AsyncGenerator[AnswerEvent]:
         """The events of one answer, clause by clause."""
-        cited = compose(found.hits, found.form, self._config)
-        route = Route.UNKNOWN if found.route is Route.CORPUS and not cited else found.route
+        cited: list[Cited] = []
+        if found.route is Route.CORPUS and found.query:
+            question = Question(found.query.text, found.query.context, found.query.form)
+            cited = compose(found.hits, question, self._config)
         quoted: dict[str, list[str]] = {}
         for sentence in cited:
             if sentence.excerpt:
-                quoted.setdefault(sentence.excerpt.id, []).append(sentence.text)
+                quoted.setdefault(sentence.excerpt.id, []).append(sentence.quote)
         passages = [passage_of(hit, quoted.get(hit.excerpt.id, ())) for hit in found.hits] if cited else []
-        yield Retrieval(passages=passages, ms=found.ms, route=route.value)
+        yield Retrieval(passages=passages, ms=found.ms, route=found.route.value, reason=found.reason)
 
-        spoken = cited or [Cited(sentence, None) for sentence in split_sentences(small_talk(route, found.titles))]
+        spoken = cited or [Cited(sentence) for sentence in split_sentences(without_document(found))]
         written = ""
         for sentence in spoken:
             for clause in split_clauses(sentence.text):
@@ -45,10 +51,10 @@ class Extractive:
         """Nothing is held."""
 
 
-def small_talk(route: Route, titles: Sequence[str]) -> str:
+def without_document(found: Found) -> str:
     """What is said where no document is asked for, or none answers."""
-    about = subjects(titles)
-    match route:
+    about = subjects(found.titles)
+    match found.route:
         case Route.GREETING:
             return (
                 f"Hello! Ask me anything about {about}." if about else "Hello! I have no documents to answer from yet."
@@ -64,16 +70,42 @@ def small_talk(route: Route, titles: Sequence[str]) -> str:
         case Route.ABOUT_SELF:
             what = "I'm an avatar: a face and a voice that answers from the documents I was given."
             return f"{what} You can ask me about {about}." if about else f"{what} There are none yet."
+        case Route.OUT_OF_SCOPE:
+            what = "That is nothing I can do: I answer from my documents."
+            return f"{what} You can ask me about {about}." if about else what
         case Route.EMPTY:
             return (
                 "There are no documents yet, so I can't answer that. Put some in the corpus folder and I'll read them."
             )
         case Route.UNKNOWN | Route.CORPUS:
-            return f"I can't find that in my documents. You can ask me about {about}."
+            return f"I can't find that in my documents. {_nearest(found) or f'You can ask me about {about}.'}"
+
+
+def _nearest(found: Found) -> str:
+    """What there is on the thing that was asked about, if a document is named after it; else blank."""
+    weights = found.query.weights if found.query else {}
+    if found.hits and found.hits[0].best.misnamed:
+        return f"The nearest I have is {found.hits[0].excerpt.title}."
+    for hit in found.hits:
+        title = hit.excerpt.title
+        if sum(weights.get(term, 0.0) for term in set(terms(title))) < ABOUT_SHARE * sum(weights.values()):
+            continue
+        same = [other.excerpt.headings for other in found.hits if other.excerpt.source == hit.excerpt.source]
+        headings = list(dict.fromkeys(_phrase(path[-1]) for path in same if path))[:MAX_NAMED]
+        if headings:
+            return f"I have something on {_listed(headings, 'and')}, in {title}."
+    return ""
+
+
+def _phrase(title: str) -> str:
+    """A title within a sentence."""
+    return title[:1].lower() + title[1:] if title[1:].islower() else title
+
+
+def _listed(named: Sequence[str], joint: str) -> str:
+    return f"{', '.join(named[:-1])} {joint} {named[-1]}" if len(named) > 1 else "".join(named)
 
 
 def subjects(titles: Sequence[str]) -> str:
     """A few titles as a phrase: `the voice, privacy or hardware`."""
-    named = list(dict.fromkeys(title[:1].lower() + title[1:] if title[1:].islower() else title for title in titles))
-    shown = named[:MAX_TITLES]
-    return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
+    return _listed(list(dict.fromkeys(map(_phrase, titles)))[:MAX_NAMED], "or")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 from services.common.answering import ChatMessage
 from services.common.errors import Problem
@@ -14,31 +15,41 @@ from services.rag_llm.corpus import Corpus
 from services.rag_llm.embedder import Embedder
 from services.rag_llm.index import Index
 from services.rag_llm.ingest import Absent, Outcome, ingest, signature
+from services.rag_llm.meanings import Meanings
 from services.rag_llm.progress import Progress
-from services.rag_llm.retrieval import Hit, search, understand
-from services.rag_llm.router import Route, route
+from services.rag_llm.question import Query
+from services.rag_llm.retrieval import Hit, Retriever, why
+from services.rag_llm.router import ALIKE, Route, Routed, Router
 from services.rag_llm.settings import RetrievalConfig
 from services.rag_llm.store import Store
 from services.rag_llm.watching import changes
 
 WATCH_S = 1.0
 """How often the store is looked at for an index that another process wrote."""
+VERY_ALIKE = 0.85
+"""Cosine similarity from which on small talk is meant, whatever the documents hold."""
+MOST_TITLES = 20
+"""Titles that may be offered to ask about."""
+SURELY = 0.8
+"""Share of the question's words that a sentence has to hold to be the answer to what sounds like small talk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A question, how it was understood, what was found for it, best first, and the `titles` there are to ask about.
+    """A question, how it was understood, what was found for it, best first, and some `titles` to ask about.
 
-    `form` is what is asked for: a key of the forms in `retrieval`, or blank.
+    `query` is the question as it was read for the index; None where no document was asked. `reason` says why it took
+    this `route`.
     """
 
     asked: Asked
     route: Route
     hits: Sequence[Hit]
-    form: str
+    query: Query | None
     titles: Sequence[str]
     history: Sequence[ChatMessage]
     ms: float
+    reason: str = ""
 
 
 class Knowledge:
@@ -47,6 +58,8 @@ class Knowledge:
     def __init__(self, corpus: Corpus, store: Store, embedder: Embedder, config: RetrievalConfig) -> None:
         self._corpus, self._store, self._embedder, self._config = corpus, store, embedder, config
         self._watched = corpus.folder.resolve(), store.folder.resolve()
+        meanings = Meanings(embedder)
+        self._retriever, self._router = Retriever(meanings, config), Router(meanings)
         self._index: Index | None = None
         self._generation: str | None = None
         self._progress = "reading the documents"
@@ -81,6 +94,7 @@ class Knowledge:
             except OSError as error:
                 self._progress = f"the index cannot be written ({error}); set INDEX_DIR to a folder that can"
                 raise Problem(500, f"The documents were not read: {self._progress}.") from error
+            await loop.run_in_executor(self._reader, self._retriever.prepare, index)
             self._index, self._generation = index, self._store.generation()
         self._tell(outcome)
         return outcome
@@ -115,6 +129,7 @@ class Knowledge:
                 index = await loop.run_in_executor(self._reader, self._store.load, mark)
                 self._generation = generation
                 if index:
+                    await loop.run_in_executor(self._reader, self._retriever.prepare, index)
                     self._index = index
                     logger().info("took over a new index", documents=len(index.entries))
 
@@ -148,38 +163,42 @@ class Knowledge:
         """What the documents hold for a question. Raises `Problem` 503 before the first index is there."""
         started = time.perf_counter()
         index = self._ready()
-        routed = route(text)
-        asked = resolve(routed.text, history)
-        hits: list[Hit] = []
-        form = ""
-        kind = routed.route
-        if kind is Route.CORPUS and not index.excerpts:
-            kind = Route.EMPTY
-        if kind is Route.CORPUS:
-            hits, form = await self._search(index, asked, self._config.passages)
-        titles = [entry.title for entry in index.entries.values()]
-        return Found(asked, kind, hits, form, titles, history, round((time.perf_counter() - started) * 1000, 1))
+        titles = [entry.title for entry in islice(index.entries.values(), MOST_TITLES)]
+        work = asyncio.get_running_loop().run_in_executor(self._askers, self._understand, index, text, history)
+        asked, kind, query, hits, reason = await work
+        ms = round((time.perf_counter() - started) * 1000, 1)
+        return Found(asked, kind, hits, query, titles, history, ms, reason)
 
-    async def search(self, text: str, k: int) -> list[Hit]:
-        """The best `k` excerpts for a question that stands alone."""
+    async def search(self, text: str, k: int) -> tuple[Query, list[Hit]]:
+        """A question that stands alone, as it was read, and the best `k` excerpts for it."""
         index = self._ready()
+
+        def work() -> tuple[Query, list[Hit]]:
+            query = self._retriever.understand(index, Asked(text))
+            return query, self._retriever.search(index, query, k) if index.excerpts else []
+
+        return await asyncio.get_running_loop().run_in_executor(self._askers, work)
+
+    def _understand(
+        self, index: Index, text: str, history: Sequence[ChatMessage]
+    ) -> tuple[Asked, Route, Query | None, list[Hit], str]:
+        routed = self._router.route(text)
+        if routed.sure:
+            return Asked(routed.text), routed.route, None, [], routed.reason
+        asked = resolve(routed.text, history)
         if not index.excerpts:
-            return []
-        hits, _ = await self._search(index, Asked(text), k)
-        return hits
+            kind = routed.route if routed.similarity >= ALIKE else Route.EMPTY
+            return asked, kind, None, [], routed.reason
+        query = self._retriever.understand(index, asked)
+        hits = self._retriever.search(index, query, self._config.passages)
+        kind, reason = _route(routed, hits, query)
+        return asked, kind, query, hits if kind in (Route.CORPUS, Route.UNKNOWN, Route.OUT_OF_SCOPE) else [], reason
 
     def close(self) -> None:
         """Ends an ingest that is under way; the index in force stays."""
         self._closed = True
         self._askers.shutdown(wait=False, cancel_futures=True)
         self._reader.shutdown(wait=False, cancel_futures=True)
-
-    async def _search(self, index: Index, asked: Asked, k: int) -> tuple[list[Hit], str]:
-        def work() -> tuple[list[Hit], str]:
-            query = understand(asked, index, self._embedder)
-            return search(index, query, self._config, k), query.form
-
-        return await asyncio.get_running_loop().run_in_executor(self._askers, work)
 
     def _ready(self) -> Index:
         if self._index is None:
@@ -194,3 +213,17 @@ class Knowledge:
         if self._closed:
             raise RuntimeError("the service ends")
         self._progress = str(progress)
+
+
+def _route(routed: Routed, hits: Sequence[Hit], query: Query) -> tuple[Route, str]:
+    """What was said like an example counts where the documents do not answer, and small talk that is very like one
+    unless they answer well."""
+    answers = bool(hits) and hits[0].best.answers
+    surely = answers and hits[0].best.coverage > SURELY
+    if routed.route is Route.OUT_OF_SCOPE or routed.similarity < ALIKE:
+        like_talk = not answers
+    else:
+        like_talk = routed.similarity >= VERY_ALIKE or not surely
+    if routed.route is not Route.CORPUS and like_talk:
+        return routed.route, routed.reason
+    return Route.CORPUS if answers else Route.UNKNOWN, why(hits, query)

@@ -1,19 +1,14 @@
 """Search by words: BM25 over excerpts, with their titles and headings."""
 
 from array import array
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import fuzz, process
 
 from services.rag_llm.terms import terms
-
-ALIKE = 80
-"""Percent of the letters (in order, rapidfuzz's ratio) from which on two terms are taken for the same, one misspelt."""
 
 Ids = NDArray[np.int32]
 
@@ -57,9 +52,6 @@ class Lexical:
         self.vocabulary, self.ids, self.starts = vocabulary, ids, starts
         self.terms = _Terms(self)
         self._number: Mapping[str, int] = {term: number for number, term in enumerate(vocabulary)}
-        self._by_initial: dict[str, list[str]] = defaultdict(list)
-        for term in vocabulary:
-            self._by_initial[term[0]].append(term)
         # Lucene's weight of a word is never negative. bm25s divides by the average length: nothing is not given to it.
         self._bm25 = bm25s.BM25(method="lucene") if len(ids) else None
         self._holders = np.zeros(len(vocabulary), np.int64)
@@ -77,17 +69,6 @@ class Lexical:
         number = self._number.get(term)
         holders = 0 if number is None else int(self._holders[number])
         return float(np.log(1 + (len(self) - holders + 0.5) / (holders + 0.5)))
-
-    def known(self, term: str) -> str:
-        """The term itself if a text holds it, else the most similar one that a text holds, else the term.
-
-        What was misspelt or misheard is compared with the terms of the same beginning and about the same length.
-        """
-        if term in self._number or len(term) < 5 or not term.isalpha():
-            return term
-        alike = [t for t in self._by_initial.get(term[0], ()) if abs(len(t) - len(term)) <= 2]
-        found = process.extractOne(term, alike, scorer=fuzz.ratio, score_cutoff=ALIKE)
-        return found[0] if found else term
 
     def search(self, query: Sequence[str], k: int) -> list[tuple[int, float]]:
         """(row, score) of the best `k` texts for the terms, best first."""

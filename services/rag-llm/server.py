@@ -38,11 +38,23 @@ class SearchRequest(BaseModel):
 
 
 class SearchResult(Passage):
-    """A passage with its text and what its score is made of: see `config.yaml`."""
+    """A passage with its text, and of its best sentence, the `quote`, what the `score` is made of: see `config.yaml`.
+
+    `answers`: the score is that of an answer. `similarity`: how near its meaning is to the question's. `coverage`: the
+    share of the question's words that it, its headings and words of like meaning hold; `missing`: those that they do
+    not. `form`: what is asked for (money, time, person, …), or blank; `gives`: the sentence has it. `misnamed`: above
+    0, it is about another model, version or year. `fused` (reciprocal ranks by meaning and
+    by words) and `words` (BM25) made the passage a candidate.
+    """
 
     text: str
+    answers: bool
     similarity: float
     coverage: float
+    missing: list[str]
+    form: str
+    gives: bool
+    misnamed: float
     fused: float
     words: float
 
@@ -96,14 +108,19 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
     @app.post("/v1/search", tags=["answers"])
     async def search(request: SearchRequest) -> SearchResponse:
         """The passages nearest to a query, best first, and why."""
-        hits = await knowledge.search(request.query, request.k)
+        query, hits = await knowledge.search(request.query, request.k)
         return SearchResponse(
             results=[
                 SearchResult(
                     **passage_of(hit).model_dump(),
                     text=hit.excerpt.text,
+                    answers=hit.best.answers,
                     similarity=round(hit.best.similarity, 4),
                     coverage=round(hit.best.coverage, 4),
+                    missing=list(hit.best.missing),
+                    form=query.form,
+                    gives=hit.best.gives,
+                    misnamed=hit.best.misnamed,
                     fused=round(hit.fused, 5),
                     words=round(hit.words, 3),
                 )

@@ -75,11 +75,12 @@ class RetrievalConfig(_Section):
     passages: int = Field(ge=1, le=20)
     coverage_weight: float = Field(ge=0)
     form_bonus: float = Field(ge=0)
+    missing_form_penalty: float = Field(ge=0)
     missing_name_penalty: float = Field(ge=0)
+    answer_threshold: float
 
 
 class ExtractiveConfig(_Section):
-    answer_threshold: float = Field(ge=0)
     further_share: float = Field(ge=0, le=1)
     max_sentences: int = Field(ge=1, le=5)
     max_words: int = Field(ge=10)

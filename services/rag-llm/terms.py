@@ -1,9 +1,12 @@
 """Text to the terms that lexical search compares: lower case, without endings and without words that say nothing."""
 
+import functools
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-_WORD = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*")
+_WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|[^\W_]+(?:[.'’][^\W_]+)*")
 STOPWORDS = frozenset(
     """a about all also am an and any anything are aren't as at be been being but by can can't could did didn't do does
     doesn't doing don't for from get gets give got had has have having he her here hers him his how i i'd i'll i'm i've
@@ -11,21 +14,63 @@ STOPWORDS = frozenset(
     no not of off on one or our ours out over please quite really shall she should so some something sort still such
     tell than that that's the their them then there these they this those to too up us very want was we were what
     what's when where which while who who's whom whose why will with would you your yours explain say says happen
-    happens mean
+    happens mean um uh er hmm okay ok whats hows wheres whos wat wich pls plz
     """.split()  # noqa: SIM905  # a list of words reads better as words
 )
+_SMALL = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen"""
+_UNITS = {word: n for n, word in enumerate(_SMALL.split())}
+_TENS = {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}  # noqa: SIM905  # a list of words reads better as words
+
+
+@functools.lru_cache(maxsize=50_000)
+def _words(text: str) -> tuple[str, ...]:
+    flat = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
+    return tuple(_WORD.findall("".join(c for c in flat if not unicodedata.combining(c))))
 
 
 def words(text: str) -> list[str]:
     """Words in lower case, without accents."""
-    flat = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
-    return _WORD.findall("".join(c for c in flat if not unicodedata.combining(c)))
+    return list(_words(text))
+
+
+def content(text: str) -> list[str]:
+    """The words that carry meaning, as they stand; without numbers."""
+    return [word for word in _words(text) if word.isalpha() and word not in STOPWORDS]
+
+
+@functools.lru_cache(maxsize=50_000)
+def _terms(text: str) -> tuple[str, ...]:
+    stems = (stem(word) for word in in_digits(_words(text)) if word not in STOPWORDS)
+    return tuple(_SHARED.get(found, found) for found in stems)
 
 
 def terms(text: str) -> list[str]:
-    """The stems of the words that carry meaning; everyday synonyms and spellings share one."""
-    stems = (stem(word) for word in words(text) if word not in STOPWORDS)
-    return [_SHARED.get(found, found) for found in stems]
+    """The stems of the words that carry meaning, in order; everyday synonyms and spellings share one."""
+    return list(_terms(text))
+
+
+def in_digits(said: Sequence[str]) -> Iterator[str]:
+    """Number words as digits: `twenty twenty five`, said of a year, is 2025, `two` is 2. `one` alone stays a word."""
+    at = 0
+    while at < len(said):
+        groups: list[int] = []
+        end = at
+        while end < len(said) and (said[end] in _UNITS or said[end] in _TENS):
+            if said[end] in _TENS and end + 1 < len(said) and 0 < _UNITS.get(said[end + 1], 0) < 10:
+                groups.append(_TENS[said[end]] + _UNITS[said[end + 1]])
+                end += 2
+            else:
+                groups.append(_TENS.get(said[end], _UNITS.get(said[end], 0)))
+                end += 1
+        if len(groups) == 2 and min(groups) >= 10:  # a year
+            yield f"{groups[0]}{groups[1]}"
+        elif groups and list(said[at:end]) != ["one"]:
+            yield from map(str, groups)
+        else:
+            end = max(end, at + 1)
+            yield from (word.replace(",", "") for word in said[at:end])
+        at = end
 
 
 def stem(word: str) -> str:
@@ -45,6 +90,8 @@ def stem(word: str) -> str:
             doubled = root[-1] == root[-2] and root[-1] not in "lsz"
             word = root[:-1] if doubled else root
             break
+    if word.endswith("ll") and len(word) > 5:  # cancelled, install
+        word = word[:-1]
     if word.endswith("ly") and len(word) > 5:
         word = word[:-2]
     if word.endswith("e") and len(word) > 3:
@@ -52,24 +99,11 @@ def stem(word: str) -> str:
     return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
 
 
-# Groups of words that a question and a document choose between freely; compared by their stems.
-_SYNONYMS = (
-    "price cost costs fee charge expensive",
-    "weight weigh heavy",
-    "height tall",
-    "picture image photo photograph",
-    "remove delete erase",
-    "begin start launch",
-    "stop end quit",
-    "buy purchase order",
-    "fix repair mend",
-    "colour color",
-    "licence license",
-    "litre liter",
-    "metre meter",
-    "centre center",
-    "guarantee warranty",
-    "phone telephone smartphone",
-    "gpu graphics",
-)
-_SHARED = {stem(word): stem(group.split()[0]) for group in _SYNONYMS for word in group.split()}
+def _shared() -> dict[str, str]:
+    """From each stem of a group to the first one's."""
+    lines = Path(__file__).with_name("synonyms.txt").read_text("utf-8").splitlines()
+    groups = [line.split() for line in lines if line and not line.startswith("#")]
+    return {stem(word): stem(group[0]) for group in groups for word in group}
+
+
+_SHARED = _shared()

@@ -44,7 +44,8 @@ class Vllm:
                 async for event in events:
                     yield event
             return
-        yield Retrieval(passages=[passage_of(hit) for hit in found.hits], ms=found.ms, route=found.route.value)
+        passages = [passage_of(hit) for hit in found.hits]
+        yield Retrieval(passages=passages, ms=found.ms, route=found.route.value, reason=found.reason)
         spoke = False
         try:
             async with aclosing(self._grounded(found)) as events:

@@ -10,9 +10,9 @@ import pytest
 from services.stack.environment import ROOT
 
 LOADS_A_MODEL = """
-from services.rag_llm.settings import RagSettings, read_config
+from services.rag_llm.settings import read_config
 from services.rag_llm.embedder import open_embedder
-open_embedder(RagSettings(), read_config()).embed(["hello"])
+open_embedder(read_config()).embed(["hello"])
 """
 
 

@@ -22,8 +22,9 @@ from services.rag_llm.generation import FORMAT
 from services.rag_llm.index import Index
 from services.rag_llm.ingest import Absent, Outcome, ingest, signature
 from services.rag_llm.knowledge import Knowledge
+from services.rag_llm.meanings import Meanings
 from services.rag_llm.progress import Progress
-from services.rag_llm.retrieval import search, understand
+from services.rag_llm.retrieval import Retriever
 from services.rag_llm.settings import Config, IngestConfig, RagSettings
 from services.rag_llm.store import Store
 from tests.rag.papers import write_pdf
@@ -289,7 +290,8 @@ def test_one_generation_is_kept(library: Library) -> None:
 def test_searching_while_ingesting(library: Library, minilm: MiniLM, config: Config) -> None:
     """Readers in other threads always meet a whole index, and writers wait for each other."""
     index, _ = library.ingest()
-    query = understand(Asked("How much does the Rocket weigh?"), index, minilm)
+    retriever = Retriever(Meanings(minilm), config.retrieval)
+    query = retriever.understand(index, Asked("How much does the Rocket weigh?"))
     stop = threading.Event()
     sources: list[str] = []
     failures: list[Exception] = []
@@ -299,7 +301,7 @@ def test_searching_while_ingesting(library: Library, minilm: MiniLM, config: Con
             while not stop.is_set():
                 now = library.store.load(index.signature)
                 assert now is not None
-                hits = search(now, query, config.retrieval, 3)
+                hits = retriever.search(now, query, 3)
                 sources.append(hits[0].excerpt.source)
         except Exception as error:  # told by the test
             failures.append(error)
@@ -346,11 +348,17 @@ def test_each_corpus_has_an_index_of_its_own(tmp_path: Path) -> None:
 
 
 class Gated:
-    """An embedder that waits for a gate."""
+    """An embedder that waits for a gate, once it is shut."""
 
     def __init__(self, inner: MiniLM) -> None:
         self.inner, self.name, self.dimensions = inner, inner.name, inner.dimensions
         self.entered, self.gate, self.calls = threading.Event(), threading.Event(), 0
+        self.gate.set()
+
+    def shut(self) -> None:
+        self.calls = 0
+        self.entered.clear()
+        self.gate.clear()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         self.calls += 1
@@ -367,6 +375,7 @@ async def test_the_end_of_the_service_ends_an_ingest(tmp_path: Path, minilm: Min
         (tmp_path / "corpus" / f"{n}.txt").write_text(sentences)
     embedder, store = Gated(minilm), Store(tmp_path / "index")
     knowledge = Knowledge(Corpus(tmp_path / "corpus", config.ingest), store, embedder, config.retrieval)
+    embedder.shut()
     ingesting = asyncio.create_task(knowledge.ingest())
     await asyncio.to_thread(embedder.entered.wait)
     ingesting.cancel()

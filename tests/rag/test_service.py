@@ -70,7 +70,29 @@ async def test_search_explains_its_scores(client: httpx.AsyncClient) -> None:
     results = response.json()["results"]
     assert [len(results), results[0]["source"]] == [3, "prices.html"]
     assert results == sorted(results, key=lambda result: -result["score"])
-    assert {"id", "title", "quote", "text", "similarity", "coverage", "fused", "words"} <= set(results[0])
+    best, other = results[0], next(result for result in results if not result["answers"])
+    assert {"id", "title", "quote", "text", "fused", "words"} <= set(best)
+    assert (best["answers"], best["form"], best["gives"], best["missing"], best["misnamed"]) == (
+        True,
+        "money",
+        True,
+        [],
+        0,
+    )
+    assert 0 < best["similarity"] < 1
+    assert best["coverage"] > other["coverage"]
+
+
+async def test_an_answer_says_why(client: httpx.AsyncClient) -> None:
+    """The retrieval event tells why a question took its route: the words that no document holds, or what it is like."""
+    for text, route, reason in (
+        ("Which voltage does the Rocket need?", "unknown", "nothing about voltage"),
+        ("What does the Comet cost?", "corpus", "prices.html: similarity"),
+        ("Hello!", "greeting", 'like "hello"'),
+    ):
+        heard = await ask(client, text)
+        assert heard.route == route
+        assert reason in heard.of("retrieval")[0]["reason"]
 
 
 async def test_ingest_while_serving(client: httpx.AsyncClient, settings: RagSettings) -> None:

@@ -23,7 +23,8 @@ from services.rag_llm.conversation import Asked
 from services.rag_llm.embedder import open_embedder
 from services.rag_llm.index import Index
 from services.rag_llm.ingest import signature
-from services.rag_llm.retrieval import search, understand
+from services.rag_llm.meanings import Meanings
+from services.rag_llm.retrieval import Retriever
 from services.rag_llm.settings import RagSettings, read_config
 from services.rag_llm.store import Store
 from tests.rag.bench import grammar
@@ -103,13 +104,15 @@ def ask(questions: list[grammar.Asked]) -> dict[str, object]:
     index = Store(read_settings(RagSettings).index_folder()).load(signature(embedder, config.ingest))
     cold = time.perf_counter() - started
     assert index, "there is no index"
+    retriever = Retriever(Meanings(embedder), config.retrieval)
+    retriever.prepare(index)
     embed, retrieval, right = [], [], 0
     chosen = random.Random(3).sample(questions, min(QUESTIONS, len(questions)))
     for question in chosen:
         at = time.perf_counter()
-        query = understand(Asked(question.text), index, embedder)
+        query = retriever.understand(index, Asked(question.text))
         then = time.perf_counter()
-        hits = search(index, query, config.retrieval, config.retrieval.passages)
+        hits = retriever.search(index, query, config.retrieval.passages)
         embed.append(then - at)
         retrieval.append(time.perf_counter() - then)
         right += question.source in [hit.excerpt.source for hit in hits[:3]]

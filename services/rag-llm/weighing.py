@@ -1,0 +1,165 @@
+"""What a sentence is worth as an answer to a question: how near its meaning is, and what of the question it holds."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.rag_llm.embedder import Vectors
+from services.rag_llm.excerpts import Excerpt, leans_on_previous
+from services.rag_llm.forms import STRICT, asks_extreme, counted, gives, said_by
+from services.rag_llm.meanings import Meanings
+from services.rag_llm.question import Query
+from services.rag_llm.settings import RetrievalConfig
+from services.rag_llm.subjects import has, has_sibling, is_code, newest
+from services.rag_llm.terms import content, terms
+
+# What a word of the question counts, by where it stands. In the sentence itself: 1.
+LEAD_SHARE = 0.9
+"""In the sentence before, on which this one leans;"""
+FORM_SHARE = 0.8
+"""said by the form of the sentence: `3 kg` is a weight;"""
+PATH_SHARE = 0.7
+"""in a title or heading;"""
+NEAR_SHARE = 0.2
+"""elsewhere in the passage;"""
+AKIN_SHARE = 0.85
+"""as a word of the same meaning, at most,"""
+KNOWN_SHARE = 0.5
+"""of which this remains where the documents use the question's own word elsewhere: Monday is no Sunday."""
+
+TITLE_WEIGHT = 0.3
+"""What a word weighs that the title holds: every sentence of a document is about its title."""
+OTHER_TITLE_WEIGHT = 1.5
+"""What a word weighs that only titles of other documents hold: the question is about one of those."""
+PRIOR = 1.0
+"""Few and common words are covered by chance: it counts as if this much more were asked, and half of that covered."""
+
+CODE_PENALTY = 0.4
+"""Of the penalty for another name, where it is a code such as `WPA3`: it may be what is asked about."""
+ROW_BONUS = 0.1
+"""For the row of what the question names, where it has a value of the form that is asked for."""
+SPECIFIC_PENALTY = 0.05
+"""For each word of a row's first cell that the question does not have: an Aurora 3 Plus is no Aurora 3."""
+EXTREME_PENALTY = 0.4
+"""For a row where the cheapest or the largest is asked for: rows are not compared."""
+NEWEST_BONUS = 0.03
+"""For the newest year, where the question names none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sentence:
+    """One sentence of a candidate. `worth` decides, and whether it `answers`; the others are what it is made of.
+
+    `coverage`: the share of the question's words that it and its headings hold; `missing`: those that they do not.
+    `gives`: it has the form asked for. `misnamed`: above 0, the question names a model or a year, and this is about
+    another one.
+    """
+
+    text: str
+    at: int  # its place in the excerpt
+    similarity: float
+    coverage: float
+    missing: tuple[str, ...]
+    gives: bool
+    misnamed: float
+    worth: float
+    answers: bool
+    vector: NDArray[np.float32]
+
+
+class Scales:
+    """Weighs the sentences of the candidates for one question."""
+
+    def __init__(
+        self, query: Query, candidates: Collection[Excerpt], meanings: Meanings, config: RetrievalConfig
+    ) -> None:
+        self._query, self._meanings, self._config = query, meanings, config
+        self._things = counted(query.text)
+        paths = [terms(excerpt.path) for excerpt in candidates]
+        firsts = [terms(row[0][1]) for excerpt in candidates for row in excerpt.rows if row]
+        # A word and a number are a name only where the documents use them so.
+        self._names = [
+            name
+            for name in query.names
+            if len(name) == 1 or any(has(name, found) or has_sibling(name, found) for found in (*paths, *firsts))
+        ]
+        self._newest = 0 if newest(query.weights) else max(map(newest, paths), default=0)
+
+    def weigh(self, excerpt: Excerpt, vectors: Vectors) -> tuple[Sentence, ...]:
+        """The sentences of an excerpt; `vectors` are theirs."""
+        path, everything = terms(excerpt.path), terms(excerpt.text)
+        weighed: list[Sentence] = []
+        lead: set[str] = set()
+        for at, (text, vector) in enumerate(zip(excerpt.sentences, vectors, strict=True)):
+            row = excerpt.rows[at] if excerpt.rows else ()
+            first = terms(row[0][1]) if row else []
+            # A row holds the names of its columns, the first one's as well.
+            own = terms(f"{row[0][0]} {text}" if row else text)
+            lead = lead if leans_on_previous(text) else set()
+            given = gives(self._query.form, text, self._things)
+            credit = self._credit(own, lead, path, everything, given)
+            self._by_meaning(credit, f"{excerpt.headings[-1] if excerpt.headings else ''} {text}")
+            lead = lead | set(own)
+            coverage = self._coverage(credit, {*terms(excerpt.title), *first})
+            similarity = float(vector @ self._query.closely)
+            misnamed = self._misnamed(own, path, () if row else everything)
+            worth = similarity + self._config.coverage_weight * coverage + self._form(given)
+            worth -= self._config.missing_name_penalty * misnamed
+            if self._newest and newest(path) == self._newest:
+                worth += NEWEST_BONUS
+            if row:
+                more = len(set(first) - self._query.weights.keys())
+                worth += ROW_BONUS * (not more and given and self._query.form in STRICT) - SPECIFIC_PENALTY * more
+                worth -= EXTREME_PENALTY * asks_extreme(self._query.text)
+            missing = tuple(self._query.meant[term] for term, share in credit.items() if share < NEAR_SHARE)
+            answers = worth >= self._config.answer_threshold
+            weighed.append(Sentence(text, at, similarity, coverage, missing, given, misnamed, worth, answers, vector))
+        return tuple(weighed)
+
+    def _credit(
+        self, own: Collection[str], lead: Collection[str], path: Collection[str], near: Collection[str], given: bool
+    ) -> dict[str, float]:
+        """What each term of the question counts, by where it stands."""
+        places = [
+            (own, 1.0),
+            (lead, LEAD_SHARE),
+            (said_by(self._query.form) if given else (), FORM_SHARE),
+            (path, PATH_SHARE),
+            (near, NEAR_SHARE),
+        ]
+        return {term: next((share for place, share in places if term in place), 0.0) for term in self._query.weights}
+
+    def _by_meaning(self, credit: dict[str, float], text: str) -> None:
+        """What is hardly there is compared with the words that are."""
+        query = self._query
+        missing = [term for term, share in credit.items() if share < PATH_SHARE and query.meant[term].isalpha()]
+        nearness = self._meanings.nearness([query.meant[term] for term in missing], content(text))
+        for term, near in zip(missing, nearness.tolist(), strict=True):
+            credit[term] = max(credit[term], AKIN_SHARE * near * (KNOWN_SHARE if term in query.known else 1.0))
+
+    def _coverage(self, credit: Mapping[str, float], subject: Collection[str]) -> float:
+        weights = {
+            term: weight
+            * (TITLE_WEIGHT if term in subject else OTHER_TITLE_WEIGHT if term in self._query.titles else 1)
+            for term, weight in self._query.weights.items()
+        }
+        covered = sum(weights[term] * share for term, share in credit.items())
+        return (covered + PRIOR / 2) / (sum(weights.values()) + PRIOR)
+
+    def _form(self, given: bool) -> float:
+        if self._query.form in STRICT:
+            return 0.0 if given else -self._config.missing_form_penalty
+        return self._config.form_bonus if given else 0.0
+
+    def _misnamed(self, own: Sequence[str], path: Sequence[str], passage: Sequence[str]) -> float:
+        """0: it is about what the question names, or one of several; up to 1: about another one."""
+        penalties: dict[str, float] = {}  # by the kind of name
+        for name in self._names:
+            kind = name[0] if len(name) > 1 else "" if is_code(name) else "year"
+            about = has(name, own) or has(name, path)
+            other = has_sibling(name, own) or has_sibling(name, path) or not has(name, passage)
+            penalty = 0.0 if about or not other else CODE_PENALTY if is_code(name) else 1.0
+            penalties[kind] = min(penalty, penalties.get(kind, 1.0))
+        return max(penalties.values(), default=0.0)
