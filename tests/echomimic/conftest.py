@@ -1,0 +1,26 @@
+"""These tests need the engine's own environment (make test-echomimic); where there is no torch they say so."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+if find_spec("torch") is None:
+
+    class WithoutTorch(pytest.Module):
+        def collect(self) -> NoReturn:
+            pytest.skip("needs torch: make test-echomimic runs it", allow_module_level=True)
+
+    def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+        return WithoutTorch.from_parent(parent, path=module_path)
+
+else:
+    import torch
+
+    @pytest.fixture(autouse=True, scope="session")
+    def _two_threads() -> Iterator[None]:
+        """As many as the machines that run the tests have cores."""
+        torch.set_num_threads(2)
+        yield
