@@ -108,11 +108,13 @@ class EchoMimicEngine:
         with progress.step("compiling"):
             if device == "cuda":
                 loading.optimise(generator, next(iter(likenesses.values())), settings.echomimic_rows)
+        self._stage = Stage(generator, settings.echomimic_rows)
         with progress.step("idle motion"):
-            self._avatars = {name: loading.avatar(generator, likeness) for name, likeness in likenesses.items()}
+            self._avatars = {
+                name: loading.animated(self._stage, likeness, self._recipe) for name, likeness in likenesses.items()
+            }
         self.avatars = tuple(self._avatars)
         self.start_up = progress.seconds
-        self._stage = Stage(generator, settings.echomimic_rows)
         self._opened = itertools.count()
         logger().info("echomimic is ready", avatars=self.avatars, **loading.memory(device))
 

@@ -1,6 +1,5 @@
 """These tests need the engine's own environment (make test-echomimic); where there is no torch they say so."""
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
@@ -19,8 +18,4 @@ if find_spec("torch") is None:
 else:
     import torch
 
-    @pytest.fixture(autouse=True, scope="session")
-    def _two_threads() -> Iterator[None]:
-        """As many as the machines that run the tests have cores."""
-        torch.set_num_threads(2)
-        yield
+    torch.set_num_threads(2)  # the cores of the machines that run them

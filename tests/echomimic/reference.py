@@ -104,22 +104,19 @@ def transformer(shape: Shape = TINY) -> Any:
         parts.AudioProjModel, parts.MLPProj = published
 
 
-def run_transformer(model: Any, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """(with the sound, with zeros for it), each [rows, latent, T, H, W]."""
+def run_once(model: Any, inputs: dict[str, Tensor], *, deaf: bool = False) -> Tensor:
+    """Velocities [rows, latent, T, H, W]; `deaf`: with zeros for the sound."""
     rows, _, latents, height, width = inputs["x"].shape
-    heard = inputs["audio"].unfold(0, 5, 1).movedim(-1, 1)[None].repeat(rows, 1, 1, 1, 1)
-    answers = [
-        model(
-            x=inputs["x"],
-            t=inputs["timesteps"],
-            context=([inputs["text"]] * rows, audio, latents, None),
-            seq_len=latents * height * width // 4,
-            y=inputs["given"],
-            clip_fea=inputs["image"][None].repeat(rows, 1, 1),
-        )
-        for audio in (heard, torch.zeros_like(heard))
-    ]
-    return answers[0], answers[1]
+    audio = inputs["audio"].unfold(0, 5, 1).movedim(-1, 1)[None].repeat(rows, 1, 1, 1, 1)
+    answer: Tensor = model(
+        x=inputs["x"],
+        t=inputs["timesteps"],
+        context=([inputs["text"]] * rows, torch.zeros_like(audio) if deaf else audio, latents, None),
+        seq_len=latents * height * width // 4,
+        y=inputs["given"],
+        clip_fea=inputs["image"][None].repeat(rows, 1, 1),
+    )
+    return answer
 
 
 def results() -> tuple[dict[str, Tensor], dict[str, dict[str, tuple[int, ...]]]]:
@@ -145,7 +142,7 @@ def _load(model: Any, name: str, sizes: dict[str, dict[str, tuple[int, ...]]]) -
 def _transformer(out: dict[str, Tensor], sizes: dict[str, dict[str, tuple[int, ...]]]) -> None:
     model = _load(transformer(), "transformer", sizes)
     inputs = window_inputs()
-    out["transformer"], out["transformer_deaf"] = run_transformer(model, inputs)
+    out["transformer"], out["transformer_deaf"] = run_once(model, inputs), run_once(model, inputs, deaf=True)
     out["guided"] = out["transformer_deaf"] + GUIDANCE * (out["transformer"] - out["transformer_deaf"])
     heard = inputs["audio"].unfold(0, 5, 1).movedim(-1, 1)[None]
     first, later = module("wan_transformer3d_audio_2512").get_ai2v_audio(heard, 4, 5, "cpu", torch.float32)

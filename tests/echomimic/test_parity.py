@@ -15,7 +15,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model
 from services.renderer.echomimic import sampler
 from services.renderer.echomimic.encoders import embed_image, load_image_encoder, load_text_encoder
 from services.renderer.echomimic.hearing import Hearing
-from services.renderer.echomimic.transformer import Transformer
+from services.renderer.echomimic.transformer import Fused, Transformer
 from services.renderer.echomimic.vae import load_codec
 from services.renderer.echomimic.weights import fill
 from tests.echomimic import stored
@@ -40,7 +40,7 @@ def same(ours: Tensor, name: str) -> None:
 @pytest.fixture(scope="module")
 def transformer() -> Transformer:
     model = Transformer(TINY)
-    fill(model, drawn(stored.sizes()["transformer"], SEED), Path("random"), "cpu", torch.float32)
+    fill(model, Fused(drawn(stored.sizes()["transformer"], SEED)), Path("random"), "cpu", torch.float32)
     return model
 
 

@@ -4,7 +4,7 @@
 with it, so what one made the other can use whatever streams they run on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from services.renderer.echomimic.hearing import Hearing, normalised
-from services.renderer.echomimic.passes import Passes, Row
+from services.renderer.echomimic.passes import Passes, Row, captured
 from services.renderer.echomimic.recipe import Recipe
 from services.renderer.echomimic.sampler import Schedule, guided, schedule
 from services.renderer.echomimic.shape import GROUP, SCALE
+from services.renderer.echomimic.sound import place
 from services.renderer.echomimic.transformer import Modulation, Transformer
 from services.renderer.echomimic.vae import VideoCodec
 from services.renderer.echomimic.windows import LOOK_AHEAD
@@ -64,6 +65,7 @@ class Generator:
         self.schedule: Schedule = schedule(recipe.steps)
         side = recipe.size // SCALE
         self._latent_size = (shape.latent, scheme.latents, side, side)
+        self._listen: Callable[[Tensor], Tensor] = self._heard
         self._random = torch.Generator(self.device).manual_seed(seed)
         with torch.inference_mode():
             self.modulations = transformer.modulation(self.schedule.timesteps.to(self.device))
@@ -103,13 +105,28 @@ class Generator:
             known = 1 if tail is None else (tail.shape[1] - 1) // GROUP + 1
             mask = latents.new_zeros(GROUP, *latents.shape[1:])
             mask[:, :known] = 1
-            heard = normalised(torch.from_numpy(sound).to(self.device)).to(self.dtype)
-            pictures = self.recipe.scheme.window + 2 * LOOK_AHEAD
-            audio = self.transformer.audio_memory(self.hearing(heard, pictures))
+            audio = self._listen(torch.from_numpy(sound).to(self.device))
             noise = torch.randn(self._latent_size, generator=self._random, device=self.device)
             given = torch.cat((mask, latents))
             self._finish()
         return Denoising(given, likeness.memory, audio, noise, noise, 1 if tail is None else tail.shape[1])
+
+    def _heard(self, sound: Tensor) -> Tensor:
+        """fp32 sound -> keys and values of it, [layers, 2, T, S, N, D]."""
+        pictures = self.recipe.scheme.window + 2 * LOOK_AHEAD
+        return self.transformer.audio_memory(self.hearing(normalised(sound).to(self.dtype), pictures))
+
+    def capture_listening(self) -> None:
+        """Make a graph of what is heard: hundreds of small kernels, which take longer to launch than to run."""
+        buffer = torch.zeros(place(self.recipe.heard), device=self.device)
+        graph, heard = captured(lambda: self._heard(buffer))
+
+        def replay(sound: Tensor) -> Tensor:
+            buffer.copy_(sound)
+            graph.replay()
+            return heard.clone()
+
+        self._listen = replay
 
     def rows(self, window: Denoising) -> int:
         """How many rows of a pass the window's next step takes."""

@@ -12,9 +12,9 @@ from torch.nn import functional
 from transformers import Wav2Vec2Model
 
 from services.renderer.clock import FPS
+from services.renderer.echomimic.shape import SAMPLE_RATE
 from services.renderer.echomimic.weights import FETCH, WeightsError
 
-SAMPLE_RATE = 16_000
 TRAINED_FPS = 25
 
 

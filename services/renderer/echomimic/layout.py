@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from services.renderer.echomimic.shape import GROUP, HEARD, Shape
-from services.renderer.echomimic.transformer import Transformer
+from services.renderer.echomimic.transformer import Fused, Transformer
 from services.renderer.echomimic.weights import FETCH, Checkpoint, WeightsError, fill
 
 WAN = "Wan2.1-Fun-V1.1-1.3B-InP"
@@ -110,5 +110,5 @@ def load_transformer(layout: Layout, audio_layers: int, device: str, dtype: torc
         )
     with torch.device("meta"):
         transformer = Transformer(shape)
-    fill(transformer, Patched(flash, layout.base), flash.path, device, dtype)
+    fill(transformer, Fused(Patched(flash, layout.base)), flash.path, device, dtype)
     return transformer

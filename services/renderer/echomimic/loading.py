@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +24,11 @@ from services.renderer.echomimic.passes import Row
 from services.renderer.echomimic.performer import Avatar
 from services.renderer.echomimic.recipe import Recipe
 from services.renderer.echomimic.sound import place
+from services.renderer.echomimic.stage import Stage, Take
 from services.renderer.echomimic.transformer import Modulation
 from services.renderer.echomimic.vae import load_codec
 from services.renderer.engine import Frame
+from services.renderer.engines import EngineUnavailableError
 
 IDLE_WINDOWS = 5
 """Windows of silence that the idle loop is made of: with 13 pictures each, eight seconds there and back."""
@@ -97,6 +100,7 @@ def load_generator(layout: Layout, text: Tensor, recipe: Recipe, device: str, *,
 def optimise(generator: Generator, likeness: Likeness, rows: int) -> None:
     """Compile, and capture the graphs of 1, 2, 4, … `rows` rows. Inductor keeps what it compiled for the next start."""
     generator.passes.compile()
+    generator.capture_listening()
     generator.codec.optimise()
     silence = np.zeros(place(generator.recipe.heard), np.float32)
     window = generator.prepare(likeness, silence, None)
@@ -107,22 +111,34 @@ def optimise(generator: Generator, likeness: Likeness, rows: int) -> None:
             generator.passes.capture(row, count)
 
 
-def idle_loop(generator: Generator, likeness: Likeness) -> list[Frame]:
-    """Pictures of somebody who listens, from the portrait on."""
-    silence = np.zeros(place(generator.recipe.heard), np.float32)
+class _Listener:
+    """Fills `Client`: takes what comes of silence."""
+
+    def __init__(self) -> None:
+        self.pictures: list[Frame] = []
+        self.over = threading.Event()
+
+    def deliver(self, take: Take, pictures: list[Frame]) -> None:
+        self.pictures += pictures
+
+    def finish(self, take: Take) -> None:
+        self.over.set()
+
+
+def animated(stage: Stage, likeness: Likeness, recipe: Recipe) -> Avatar:
+    """The avatar with its idle loop: somebody who listens, from the portrait on. Raises `EngineUnavailableError`."""
+    silence = np.zeros(place(recipe.heard), np.float32)
     pictures, tail = [likeness.portrait], None
     for _ in range(IDLE_WINDOWS):
-        window = generator.prepare(likeness, silence, tail)
-        while not generator.done(window):
-            generator.advance([window])
-        for new, last in generator.pictures(window, likeness):
-            pictures += new
-            tail = last
-    return pictures
-
-
-def avatar(generator: Generator, likeness: Likeness) -> Avatar:
-    return Avatar(likeness, idle_loop(generator, likeness))
+        listener = _Listener()
+        take = Take(listener, likeness, silence, tail, due=0)
+        stage.submit(take)
+        listener.over.wait()
+        pictures += listener.pictures
+        tail = take.tail
+        if tail is None:
+            raise EngineUnavailableError("The first pictures could not be made; the renderer's log has the details.")
+    return Avatar(likeness, pictures)
 
 
 def free(device: str) -> None:

@@ -20,6 +20,10 @@ WARM_UP = 3
 """Runs before a graph is captured: compiling, and choosing of algorithms, must be over."""
 
 
+PROGRAMS = 32
+"""Of shapes that one block may be compiled for: more than there are windows and numbers of rows."""
+
+
 class Row(NamedTuple):
     """One row's inputs, as `Transformer.forward` takes them but without the row dimension."""
 
@@ -30,10 +34,25 @@ class Row(NamedTuple):
     audio: Tensor
 
 
+def captured(work: Callable[[], Tensor], pool: Any = None) -> tuple[Any, Tensor]:
+    """A CUDA graph of `work`, and where its replays leave the result; `pool`: of one that it never runs beside."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.inference_mode(), torch.cuda.stream(stream):
+        for _ in range(WARM_UP):
+            work()
+        stream.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool, stream=stream):
+            out = work()
+    return graph, out
+
+
 class Passes:
     def __init__(self, transformer: Transformer, text: Tensor, turn: Tensor) -> None:
         self._transformer, self._text, self._turn = transformer, text, turn
         self._graphs: dict[int, Callable[[list[Row]], Tensor]] = {}
+        self._pool: Any = None  # of memory; graphs never run side by side
 
     def __call__(self, rows: list[Row]) -> Tensor:
         """Velocities [rows, latent, T, H, W]. Where there are graphs, for a number of rows that has one."""
@@ -46,21 +65,15 @@ class Passes:
 
     def compile(self) -> None:
         """Compile the blocks: one program for all of them, for each number of rows."""
+        torch._dynamo.config.recompile_limit = max(PROGRAMS, torch._dynamo.config.recompile_limit)
         for block in self._transformer.blocks:
             block.compile(dynamic=False)
 
     def capture(self, row: Row, count: int) -> None:
         """Make the graph for `count` rows; `row` brings the shapes."""
         buffers = _stacked([row] * count)
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.inference_mode(), torch.cuda.stream(stream):
-            for _ in range(WARM_UP):
-                self._run(*buffers)
-            stream.synchronize()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=stream):
-                out = self._run(*buffers)
+        graph, out = captured(lambda: self._run(*buffers), self._pool)
+        self._pool = graph.pool()
 
         def replay(rows: list[Row]) -> Tensor:
             for number, given in enumerate(rows):

@@ -8,6 +8,9 @@ HEARD = 5
 GROUP = 4
 """Pictures in a latent frame; the first latent frame of a window holds one."""
 
+SAMPLE_RATE = 16_000
+"""Of the sound that the model hears."""
+
 SCALE = 8
 """Pixels of a latent pixel, each way."""
 

@@ -5,7 +5,7 @@ import soxr
 from numpy.typing import NDArray
 
 from services.renderer.clock import FPS
-from services.renderer.echomimic.hearing import SAMPLE_RATE
+from services.renderer.echomimic.shape import SAMPLE_RATE
 
 QUIET = 0.01
 """Loudness (RMS of full scale, -40 dB) below which speech pauses."""

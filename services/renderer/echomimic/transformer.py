@@ -7,6 +7,7 @@ computed outside of `forward`, once: `text_memory`, `image_memory`, `audio_memor
 Dimensions: B rows, T latent frames, H×W latent pixels, L = T·(H/2)·(W/2) tokens, N heads of D.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -52,20 +53,19 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def rotate(x: Tensor, turn: Tensor) -> Tensor:
-    """Rotary embedding of neighbouring pairs. `x` [B, L, N, D], `turn` [2, L, 1, D/2]: cosines and sines, fp32."""
-    a, b = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    """Rotary embedding of neighbouring pairs. `x` [B, L, N, D], `turn` from `Transformer.rotation`."""
+    swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
     cos, sin = turn.unbind(0)
-    return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2).to(x.dtype)
+    return (x.float() * cos + swapped.float() * sin).to(x.dtype)
 
 
 class Attention(nn.Module):
-    """The projections that both kinds share."""
+    """What both kinds share."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.heads = shape.heads
-        for name in "qkvo":
-            setattr(self, name, nn.Linear(shape.dim, shape.dim))
+        self.o = nn.Linear(shape.dim, shape.dim)
         self.norm_q, self.norm_k = (RMSNorm(shape.dim, shape.eps) for _ in "qk")
 
     def split(self, x: Tensor) -> Tensor:
@@ -73,9 +73,43 @@ class Attention(nn.Module):
 
 
 class SelfAttention(Attention):
+    """Queries, keys and values come from one product: it fills the GPU better than three. See `Fused`."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.qkv = nn.Linear(shape.dim, 3 * shape.dim)
+
     def forward(self, x: Tensor, turn: Tensor) -> Tensor:
-        q, k = self.split(self.norm_q(self.q(x))), self.split(self.norm_k(self.k(x)))
-        return self.o(attend(rotate(q, turn), rotate(k, turn), self.split(self.v(x))))
+        q, k, v = self.qkv(x).chunk(3, -1)
+        q, k = self.split(self.norm_q(q)), self.split(self.norm_k(k))
+        return self.o(attend(rotate(q, turn), rotate(k, turn), self.split(v)))
+
+
+class Fused(Mapping[str, Tensor]):
+    """The checkpoint's tensors as the model names them: q, k and v of self-attention are one."""
+
+    NAME = ".self_attn.qkv."
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = tensors
+
+    def __getitem__(self, key: str) -> Tensor:
+        parts = [self._tensors[part] for part in self._parts(key)]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and all(part in self._tensors for part in self._parts(key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def _parts(self, key: str) -> list[str]:
+        if self.NAME not in key:
+            return [key]
+        return [key.replace(self.NAME, f".self_attn.{name}.") for name in "qkv"]
 
 
 class CrossAttention(Attention):
@@ -83,9 +117,9 @@ class CrossAttention(Attention):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)
+        for name in ("q", "k", "v", "k_img", "v_img", "k_audio", "v_audio"):
+            setattr(self, name, nn.Linear(shape.dim, shape.dim))
         for source in ("img", "audio"):
-            setattr(self, f"k_{source}", nn.Linear(shape.dim, shape.dim))
-            setattr(self, f"v_{source}", nn.Linear(shape.dim, shape.dim))
             setattr(self, f"norm_k_{source}", RMSNorm(shape.dim, shape.eps))
 
     def memory(self, tokens: Tensor, source: str = "") -> Tensor:
@@ -218,7 +252,10 @@ class Transformer(nn.Module):
         return torch.stack([block.cross_attn.memory(tokens, source) for block in self.blocks])
 
     def rotation(self, frames: int, height: int, width: int) -> Tensor:
-        """Cosines and sines of every token's place, [2, L, 1, D/2]; height and width are of the latents."""
+        """What turns every token by its place: cosines, and sines signed for the swapped pair, [2, L, 1, D], fp32.
+
+        Height and width are of the latents.
+        """
         each = self.shape.head_dim // 6
         sides = (frames, self.shape.head_dim // 2 - 2 * each), (height // PATCH, each), (width // PATCH, each)
         grid = []
@@ -229,7 +266,8 @@ class Transformer(nn.Module):
             place[axis] = length
             grid.append(angles.view(place).expand(*(side for side, _ in sides), count))
         angles = torch.cat(grid, -1).flatten(0, 2)[:, None]
-        return torch.stack((angles.cos(), angles.sin())).float().to(self.head.head.bias.device)
+        cos, sin = angles.cos().repeat_interleave(2, -1), angles.sin()
+        return torch.stack((cos, torch.stack((-sin, sin), -1).flatten(-2))).float().to(self.head.head.bias.device)
 
     def forward(
         self,

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLWan
 from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
-from torch import Tensor
+from torch import Tensor, nn
 
 from services.renderer.echomimic.weights import Checkpoint, fill
 
@@ -33,6 +33,7 @@ class VideoCodec:
     def decode(self, latents: Tensor) -> Iterator[Tensor]:
         """Pictures in -1..1, latent frame by latent frame: [B, 3, 1, H, W], then [B, 3, 4, H, W] each."""
         ready = self.vae.post_quant_conv(latents.to(self.vae.dtype) * self._std + self._mean)
+        ready = ready.contiguous(memory_format=torch.channels_last_3d)
         seen: list[Tensor | str | None] = [None] * self._convolutions
         for number in range(ready.shape[2]):
             frame = ready[:, :, number : number + 1]
@@ -40,9 +41,13 @@ class VideoCodec:
 
     def optimise(self) -> None:
         """Compile both halves and lay their weights out for the tensor cores. The first calls then take their time."""
-        self.vae.to(memory_format=torch.channels_last_3d)
-        self.vae.decoder.compile()
-        self.vae.encoder.compile()
+        for module in self.vae.modules():
+            if isinstance(module, nn.Conv3d):
+                module.to(memory_format=torch.channels_last_3d)
+            elif isinstance(module, nn.Conv2d):
+                module.to(memory_format=torch.channels_last)
+        self.vae.decoder.compile(dynamic=False)
+        self.vae.encoder.compile(dynamic=False)
 
 
 def load_codec(path: Path, device: str, dtype: torch.dtype) -> VideoCodec:
