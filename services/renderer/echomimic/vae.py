@@ -27,20 +27,20 @@ class VideoCodec:
 
     def encode(self, pictures: Tensor) -> Tensor:
         """[B, 3, 1 + 4k, H, W] in -1..1 -> the most likely latents [B, latent, 1 + k, H/8, W/8]."""
-        likely = self.vae._encode(pictures.to(self.vae.dtype)).chunk(2, 1)[0]
+        likely = self.vae._encode(pictures.to(self.vae.dtype).contiguous()).chunk(2, 1)[0]
         return (likely - self._mean) / self._std
 
     def decode(self, latents: Tensor) -> Iterator[Tensor]:
         """Pictures in -1..1, latent frame by latent frame: [B, 3, 1, H, W], then [B, 3, 4, H, W] each."""
         ready = self.vae.post_quant_conv(latents.to(self.vae.dtype) * self._std + self._mean)
-        ready = ready.contiguous(memory_format=torch.channels_last_3d)
         seen: list[Tensor | str | None] = [None] * self._convolutions
         for number in range(ready.shape[2]):
-            frame = ready[:, :, number : number + 1]
+            frame = ready[:, :, number : number + 1].contiguous(memory_format=torch.channels_last_3d)
             yield self.vae.decoder(frame, feat_cache=seen, feat_idx=[0], first_chunk=number == 0).clamp(-1, 1)
 
     def optimise(self) -> None:
         """Compile both halves and lay their weights out for the tensor cores. The first calls then take their time."""
+        torch.backends.cudnn.benchmark = True  # shapes never change; searched once in each thread
         for module in self.vae.modules():
             if isinstance(module, nn.Conv3d):
                 module.to(memory_format=torch.channels_last_3d)
