@@ -15,10 +15,10 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test check bench ingest clean
+.PHONY: help up setup setup-echomimic test test-echomimic check bench bench-echomimic ingest clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 up: setup ## install what is missing, start everything, print the address; Ctrl-C stops it
 	@exec $(PY) -m services.stack
@@ -30,6 +30,14 @@ test: setup .venv/.installed-dev ## all tests, on free ports, beside a running m
 	@tools/chromium
 	cd $(GATEWAY) && $(GO) test ./...
 	$(PY) -m pytest
+
+setup-echomimic: .venv-echomimic/.installed ## the environment of RENDER_ENGINE=echomimic: torch and its libraries, 5 GB
+
+test-echomimic: .venv-echomimic/.installed-dev ## the tests of that engine, small and on the CPU
+	.venv-echomimic/bin/python -m pytest tests/echomimic
+
+bench-echomimic: .venv-echomimic/.installed-dev ## its speed at true size with random weights, on a GPU; JSON on the last line
+	@.venv-echomimic/bin/python -m tests.echomimic.bench
 
 check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Python and Go
 	.venv/bin/ruff format --check .
@@ -47,7 +55,7 @@ ingest: .venv/.installed ## read the documents in CORPUS_DIR into the index
 	@$(PY) -m services.rag_llm.ingest
 
 clean: ## remove all that was installed and built
-	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-echomimic .run .pytest_cache .mypy_cache .ruff_cache
 	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: requirements.lock
@@ -57,6 +65,14 @@ clean: ## remove all that was installed and built
 .venv/.installed-dev: requirements-dev.lock
 	@tools/install $<
 	@touch .venv/.installed $@
+
+.venv-echomimic/.installed: services/renderer/requirements-echomimic.lock
+	@VENV=.venv-echomimic tools/install $<
+	@touch $@
+
+.venv-echomimic/.installed-dev: services/renderer/requirements-echomimic-dev.lock
+	@VENV=.venv-echomimic tools/install $<
+	@touch .venv-echomimic/.installed $@
 
 .run/bin/sfu-gateway: $(shell find $(GATEWAY) -name '*.go' -o -name 'go.*') | .venv/.installed
 	@echo "Building the gateway (the first time this compiles its libraries: up to a minute)"

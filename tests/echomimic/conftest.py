@@ -18,4 +18,4 @@ if find_spec("torch") is None:
 else:
     import torch
 
-    torch.set_num_threads(2)  # the cores of the machines that run them
+    torch.set_num_threads(1)  # small models lose more to the handing over than they gain

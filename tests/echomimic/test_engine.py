@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,10 @@ import torch
 
 from services.common import metrics
 from services.common.errors import Problem
-from services.renderer.echomimic import performer as performing
+from services.renderer.echomimic import loading
+from services.renderer.echomimic.guard import Guard
+from services.renderer.echomimic.layout import Layout
+from services.renderer.echomimic.loading import embedded_prompt
 from services.renderer.echomimic.performer import BLEND
 from services.renderer.echomimic_engine import EchoMimicEngine
 from services.renderer.engine import Frame
@@ -37,7 +41,7 @@ def face(engine: EchoMimicEngine) -> Iterator[Watched]:
 @pytest.fixture
 def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     """What random weights draw would not pass for the same person."""
-    monkeypatch.setattr(performing.Guard, "drifted", lambda self, picture: False)
+    monkeypatch.setattr(Guard, "drifted", lambda self, picture: False)
 
 
 def large(picture: Frame) -> Frame:
@@ -122,7 +126,7 @@ def test_a_pause_starts_from_the_portrait_again(face: Watched) -> None:
 
 def test_drift_starts_from_the_portrait_again(face: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the guard finds a window drifted, the next does not carry on from it, and it is counted."""
-    monkeypatch.setattr(performing.Guard, "drifted", lambda self, picture: True)
+    monkeypatch.setattr(Guard, "drifted", lambda self, picture: True)
     before = reanchored("drift")
     face.speak(1, 1600)
     face.wait(lambda: face.pictures() == 24)
@@ -152,10 +156,17 @@ def test_fifty_windows_without_growth(face: Watched, steady: None) -> None:
     """Forty seconds of speech leave as much behind as five: pictures, sound and tensors are let go of."""
 
     def held() -> tuple[int, int, int]:
+        face.takes.clear()
+        face.delivered.clear()
         gc.collect()
-        tensors = sum(t.numel() * t.element_size() for t in gc.get_objects() if isinstance(t, torch.Tensor))
+        # By type: isinstance would wake up lazy modules that only warn.
+        kept = [thing for thing in gc.get_objects() if type(thing) is torch.Tensor]
+        tensors = sum(tensor.numel() * tensor.element_size() for tensor in kept)
         assert face._turn is not None
         return face.pictures(), len(face._turn.sound._kept), tensors
+
+    def made(pictures: int) -> bool:
+        return face._turn is not None and max(face._turn.reel, default=0) >= pictures - 1 and face._take is None
 
     early = (0, 0, 0)
     for number in range(50):
@@ -164,19 +175,16 @@ def test_fifty_windows_without_growth(face: Watched, steady: None) -> None:
         face.hear(1, 800 * number, tone(800), 16_000, [])
         if number == 49:
             face.end(1)
-        wanted = 12 * (number + 1) - 6 if number < 49 else 600
-        face.wait(
-            lambda n=number: (
-                face._turn is not None and max(face._turn.reel, default=0) >= 12 * n - 1 and face._take is None
-            )
-        )
-        face.show(wanted / 15, 1, max(0, 12 * (number - 1)) * 1000 / 15)
+        face.wait(partial(made, 12 * number))  # the last pictures' look-ahead comes with the next message
+        face.show(0.8 * number, 1, max(0, 12 * (number - 1)) * 1000 / 15)
         if number == 8:
             early = held()
+    face.wait(partial(made, 600))
     late = held()
     assert late[0] <= early[0] + 13
     assert late[1] <= early[1] + 16_000
-    assert late[2] <= early[2] * 1.05
+    tail = 3 * 64 * 64 * 4  # bytes that a window hands to the next: kept, forty of them would be here
+    assert late[2] <= early[2] + 8 * tail
 
 
 def test_what_is_not_there_is_refused(engine: EchoMimicEngine) -> None:
@@ -187,13 +195,19 @@ def test_what_is_not_there_is_refused(engine: EchoMimicEngine) -> None:
         engine.open("joe", "night")
 
 
-def test_a_second_start_does_not_need_the_text_encoder(
-    engine: EchoMimicEngine, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """The prompt's embedding is kept, by prompt and checkpoint."""
-    folder = tmp_path_factory.getbasetemp() / "echomimic0"
-    kept = list((folder / "cache").glob("prompt-*.safetensors"))
-    assert len(kept) == 1
+def test_a_second_start_does_not_need_the_text_encoder(tmp_path: Path) -> None:
+    """The prompt's embedding is kept, for this prompt and this checkpoint."""
+    chosen = settings(tmp_path)
+    layout = Layout(chosen.models_dir)
+
+    def start(prompt: str) -> torch.Tensor:
+        return embedded_prompt(layout, prompt, chosen.echomimic_cache_dir, "cpu")
+
+    first = start("warm studio")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "load_text_encoder", lambda *_: pytest.fail("T5 was loaded again"))
+        assert torch.equal(start("warm studio"), first)
+    assert not torch.equal(start("soft teal"), first)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,11 @@ class Served:
         self.stage.submit(take)
         return take, person
 
+    def queued(self, count: int) -> None:
+        """Returns when so many windows are ready for a step."""
+        with self.stage._news:
+            assert self.stage._news.wait_for(lambda: len(self.stage._denoising) == count, timeout=10)
+
     def step(self) -> None:
         """One pass begins, and is let go."""
         assert self.generator.arrived.acquire(timeout=10)
@@ -126,6 +131,7 @@ def test_who_is_due_soonest_is_served_first(served: Served) -> None:
     served.ask("first", due=0)
     assert served.generator.arrived.acquire(timeout=10)
     late, sooner = served.ask("late", due=9), served.ask("sooner", due=5)
+    served.queued(3)
     served.generator.let_go.release()
     for _ in range(3 * STEPS - 1):
         served.step()
@@ -140,12 +146,12 @@ def test_plain_steps_share_a_pass() -> None:
     served.ask("a")
     assert served.generator.arrived.acquire(timeout=10)
     _, other = served.ask("b", due=1)
+    served.queued(2)
     served.generator.let_go.release()
-    served.generator.let_go.release()
-    while not other.over.is_set():
-        if served.generator.arrived.acquire(timeout=0.1):
-            served.generator.let_go.release()
-    assert ["a", "b"] in served.generator.passed
+    for _ in range(STEPS):
+        served.step()
+    assert other.over.wait(10)
+    assert served.generator.passed == [["a"], *[["a", "b"]] * (STEPS - 1), ["b"]]
     served.stage.close()
 
 
@@ -155,14 +161,12 @@ def test_rows_fall_into_the_sizes_that_there_are_graphs_for() -> None:
     served.ask("a")
     assert served.generator.arrived.acquire(timeout=10)
     _, other = served.ask("b", due=1)
+    served.queued(2)
     served.generator.let_go.release()
-    for _ in range(6):
+    for _ in range(2 * STEPS - 1):
         served.step()
-    for _ in range(10):
-        served.generator.let_go.release()
     assert other.over.wait(10)
-    rows = {("a",): 1, ("b",): 1, ("a", "b"): 2}
-    assert all(tuple(names) in rows for names in served.generator.passed)
+    assert served.generator.passed == [["a"]] * STEPS + [["b"]] * STEPS
     served.stage.close()
 
 

@@ -87,30 +87,37 @@ class Stage:
             loop()
 
     def _denoise(self) -> None:
-        while True:
-            with self._news:
-                self._news.wait_for(lambda: self._closed or self._denoising)
-                if self._closed:
-                    return
-                given_up = [take for take in self._denoising if take.cancelled]
-                self._denoising = [take for take in self._denoising if not take.cancelled]
-                chosen = self._choose()
-            for take in given_up:
-                self._over(take)
-            windows = [take._window for take in chosen if take._window is not None]
-            if not windows:
-                continue
-            try:
-                self._generator.advance(windows)
-            except Exception as error:
-                self._failed(chosen, error)
-                continue
-            self.steps += len(windows)
-            with self._news:
-                done = [take for take, window in zip(chosen, windows, strict=True) if self._generator.done(window)]
-                self._denoising = [take for take in self._denoising if take not in done]
-                self._denoised.extend(done)
-                self._news.notify_all()
+        while self._awaits(lambda: self._denoising):
+            self._step()
+
+    def _step(self) -> None:
+        """One pass. What it used is let go of with its end."""
+        with self._news:
+            given_up = [take for take in self._denoising if take.cancelled]
+            self._denoising = [take for take in self._denoising if not take.cancelled]
+            chosen = self._choose()
+        for take in given_up:
+            self._over(take)
+        windows = [take._window for take in chosen if take._window is not None]
+        if not windows:
+            return
+        try:
+            self._generator.advance(windows)
+        except Exception as error:
+            self._failed(chosen, error)
+            return
+        self.steps += len(windows)
+        with self._news:
+            done = [take for take, window in zip(chosen, windows, strict=True) if self._generator.done(window)]
+            self._denoising = [take for take in self._denoising if take not in done]
+            self._denoised.extend(done)
+            self._news.notify_all()
+
+    def _awaits(self, work: Callable[[], object]) -> bool:
+        """Waits for work; False when there will be no more."""
+        with self._news:
+            self._news.wait_for(lambda: self._closed or work())
+            return not self._closed
 
     def _choose(self) -> list[Take]:
         """The windows that are due soonest, as many as a pass takes."""
@@ -129,30 +136,28 @@ class Stage:
         return chosen
 
     def _serve(self) -> None:
-        while True:
-            with self._news:
-                self._news.wait_for(lambda: self._closed or self._denoised or self._asked)
-                if self._closed:
-                    return
-                decode = bool(self._denoised)
-                take = self._denoised.popleft() if decode else self._asked.popleft()
-            if take.cancelled:
-                self._over(take)
-                continue
-            try:
-                if decode:
-                    self._decode(take)
-                else:
-                    take._window = self._generator.prepare(take.likeness, take.sound, take.carried)
-            except Exception as error:
-                self._failed([take], error)
-                continue
-            if decode:
-                self._over(take)
-                continue
-            with self._news:
-                self._denoising.append(take)
-                self._news.notify_all()
+        while self._awaits(lambda: self._denoised or self._asked):
+            self._serve_one()
+
+    def _serve_one(self) -> None:
+        """Pictures that are wanted come before windows that begin."""
+        with self._news:
+            decode = bool(self._denoised)
+            take = self._denoised.popleft() if decode else self._asked.popleft()
+        try:
+            if decode and not take.cancelled:
+                self._decode(take)
+            elif not take.cancelled:
+                take._window = self._generator.prepare(take.likeness, take.sound, take.carried)
+        except Exception as error:
+            self._failed([take], error)
+            return
+        if decode or take.cancelled:
+            self._over(take)
+            return
+        with self._news:
+            self._denoising.append(take)
+            self._news.notify_all()
 
     def _decode(self, take: Take) -> None:
         assert take._window is not None
