@@ -9,11 +9,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from services.stack.environment import ROOT
-from services.stack.local import on_free_ports
+from services.stack.local import Stack, on_free_ports
 from services.stack.processes import Process, StackError
 
 READY = "FlashbackAvatars is ready"
@@ -32,8 +30,8 @@ def engine() -> str | None:
     return asked.stdout.strip() if asked.returncode == 0 else None
 
 
-class ComposeStack:
-    """`docker compose up` until it says that it is ready; `down -v` at the end. A context manager."""
+class ComposeStack(Stack):
+    """`docker compose up` until it says that it is ready; `down -v` at the end."""
 
     def __init__(self, folder: Path, *files: str) -> None:
         """`files` override compose.yml, as in `COMPOSE_FILE`."""
@@ -51,11 +49,6 @@ class ComposeStack:
         }
         self._up: subprocess.Popen[bytes] | None = None
         self._log = folder / "up.log"
-
-    @property
-    def url(self) -> str:
-        """The orchestrator's address: the page and the public API."""
-        return self.parts["orchestrator-api"].url
 
     def start(self, *names: str) -> None:
         """Everything, in the foreground like a person does it; with names: those again that were killed. Returns when
@@ -134,17 +127,6 @@ class ComposeStack:
             if time.monotonic() > deadline:
                 raise StackError(f"not there after {seconds} s: {what}:\n{self.log()[-4000:]}")
             time.sleep(0.1)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.stop()
 
 
 def _ports(parts: Mapping[str, Process]) -> dict[str, str]:

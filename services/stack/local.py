@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +14,36 @@ from services.stack.environment import ROOT, environment
 from services.stack.processes import Process, StackError, processes
 
 
-class LocalStack:
-    """All processes, with their logs in `folder`. A context manager: it starts everything and leaves nothing behind."""
+class Stack(ABC):
+    """A context manager: entered it starts everything; left, or where it does not start, it leaves nothing behind."""
+
+    parts: dict[str, Process]
+
+    @property
+    def url(self) -> str:
+        """The orchestrator's address: the page and the public API."""
+        return self.parts["orchestrator-api"].url
+
+    @abstractmethod
+    def start(self, *names: str) -> None: ...
+
+    @abstractmethod
+    def stop(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.stop()
+
+
+class LocalStack(Stack):
+    """All processes, with their logs in `folder`."""
 
     def __init__(self, folder: Path, overrides: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -23,11 +52,6 @@ class LocalStack:
         self.env, parts = on_free_ports(overrides)
         self.parts = {part.name: part for part in parts}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-
-    @property
-    def url(self) -> str:
-        """The orchestrator's address: the page and the public API."""
-        return self.parts["orchestrator-api"].url
 
     def start(self, *names: str) -> None:
         """Start these processes, or all; return when all that run are ready. Raises StackError if one is not."""
@@ -77,17 +101,6 @@ class LocalStack:
                 process.kill()
                 process.wait()
         self.running.clear()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.stop()
 
 
 def on_free_ports(overrides: Mapping[str, str], tries: int = 50) -> tuple[dict[str, str], list[Process]]:
