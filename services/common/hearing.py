@@ -1,0 +1,84 @@
+"""What the ears report, one class a message.
+
+asr publishes on `flashback:session:{s}:hearing`; the session that owns the conversation listens. An *utterance* is what
+one person says until the turn is over; its number grows within a session. In order:
+
+    speech_started ── partial* ── turn_likely_over ── speech_resumed ── … ── turn_over
+                                                                          └─ dismissed
+
+Every utterance ends with exactly one `turn_over` or `dismissed`; where asr dies in between, its next `speech_started`
+has another `instance`, and the open one counts as dismissed.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from services.common.messages import Message
+
+
+def hearing_channel(session: str) -> str:
+    return f"flashback:session:{session}:hearing"
+
+
+HEARING_PATTERN = "flashback:session:*:hearing"
+
+
+class Hearing(Message):
+    """`instance` names the run of asr, `utterance` counts from 1 in it. `at`: ms since the epoch, when published."""
+
+    instance: str
+    utterance: int
+
+
+class SpeechStarted(Hearing):
+    """A voice sets in. `onset_ms` ago (before `at`) its first sound came in by the microphone."""
+
+    type: Literal["speech_started"] = "speech_started"
+    onset_ms: float
+
+
+class Partial(Hearing):
+    """The words so far; later ones may change. `backchannel`: nothing but "mm-hm", "yeah", "okay" up to here."""
+
+    type: Literal["partial"] = "partial"
+    text: str
+    backchannel: bool = False
+
+
+class TurnLikelyOver(Hearing):
+    """The person has paused and is probably done: a reply to `text` may be prepared, and not yet spoken."""
+
+    type: Literal["turn_likely_over"] = "turn_likely_over"
+    text: str
+    probability: float
+
+
+class SpeechResumed(Hearing):
+    """They went on: what was prepared is void."""
+
+    type: Literal["speech_resumed"] = "speech_resumed"
+
+
+class TurnOver(Hearing):
+    """The turn's final words, never empty. Delays in ms: from the last sound of the voice to this message, and that
+    part of it which was spent on transcribing after the end of the turn was decided."""
+
+    type: Literal["turn_over"] = "turn_over"
+    text: str
+    backchannel: bool = False
+    end_of_turn_delay: float
+    transcription_delay: float
+
+
+class Dismissed(Hearing):
+    """It was no turn: a cough, a door, the avatar's own voice, a microphone that went away."""
+
+    type: Literal["dismissed"] = "dismissed"
+    reason: Literal["noise", "echo", "lost"]
+
+
+Heard = Annotated[
+    SpeechStarted | Partial | TurnLikelyOver | SpeechResumed | TurnOver | Dismissed, Field(discriminator="type")
+]
+HEARD: TypeAdapter[Heard] = TypeAdapter(Heard)
