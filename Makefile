@@ -15,7 +15,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test test-vllm test-network compose-test check bench bench-rag bench-images ingest clean
+.PHONY: help up setup test test-vllm test-network compose-test check bench bench-rag bench-images setup-xtts test-xtts bench-xtts ingest clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -29,7 +29,7 @@ setup: .venv/.installed
 test: setup .venv/.installed-dev ## all tests, on free ports, beside a running make up
 	@tools/chromium
 	cd $(GATEWAY) && $(GO) test ./...
-	$(PY) -m pytest --ignore=tests/network
+	$(PY) -m pytest --ignore=tests/network --ignore=tests/xtts
 
 test-network: setup .venv/.installed-dev ## the page on other machines, behind a NAT, through a relay; needs root
 	@tools/chromium
@@ -43,6 +43,14 @@ compose-test: .venv/.installed-dev ## the end-to-end tests against containers; s
 test-vllm: .venv/.installed-dev ## the model side against a real vLLM server, at VLLM_URL
 	@test -n "$$VLLM_URL" || { echo "Say where vLLM is: VLLM_URL=http://127.0.0.1:8001/v1 make test-vllm"; exit 2; }
 	$(PY) -m pytest tests/rag/test_real_vllm.py
+
+setup-xtts: .venv-xtts/.installed ## the environment of TTS_ENGINE=xtts: torch and its libraries, 6 GB
+
+test-xtts: .venv-xtts/.installed-dev ## the tests of that engine, small and on the CPU
+	.venv-xtts/bin/python -m pytest tests/xtts
+
+bench-xtts: .venv-xtts/.installed-dev ## its speed at true size with random weights, on a GPU; JSON on the last line
+	@.venv-xtts/bin/python -m tests.xtts.bench
 
 check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Python and Go
 	.venv/bin/ruff format --check .
@@ -66,7 +74,7 @@ ingest: .venv/.installed ## read the documents in CORPUS_DIR into the index
 	@$(PY) -m services.rag_llm.ingest
 
 clean: ## remove all that was installed and built
-	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-xtts .run .pytest_cache .mypy_cache .ruff_cache
 	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: requirements.lock
@@ -76,6 +84,14 @@ clean: ## remove all that was installed and built
 .venv/.installed-dev: requirements-dev.lock
 	@tools/install $<
 	@touch .venv/.installed $@
+
+.venv-xtts/.installed: services/tts/requirements-xtts.lock
+	@VENV=.venv-xtts tools/install $<
+	@touch $@
+
+.venv-xtts/.installed-dev: services/tts/requirements-xtts-dev.lock
+	@VENV=.venv-xtts tools/install $<
+	@touch .venv-xtts/.installed $@
 
 .run/bin/sfu-gateway: $(shell find $(GATEWAY) -name '*.go' -o -name 'go.*') | .venv/.installed
 	@echo "Building the gateway (the first time this compiles its libraries: up to a minute)"
