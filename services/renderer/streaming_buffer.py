@@ -23,6 +23,9 @@ SAMPLES_PER_MS = SAMPLE_RATE // 1000
 PLAYING_TICKS = 5
 """A turn's position is told after this many 20 ms frames of it."""
 
+HOLD_TICKS = 100
+"""Speech is held back for pictures this long at most, 2 s; then it is heard without."""
+
 EDGE = 5 * SAMPLES_PER_MS
 """Where sound is cut, the last value glides to zero over this many samples instead of clicking."""
 
@@ -77,6 +80,7 @@ class _Turn:
     end_ms: int = 0
     played: int = 0
     dry: bool = False
+    held: int = 0  # ticks in a row that it waits for pictures
     _taken: int = 0
     _waiting: int = 0
     _blocks: deque[Sound] = field(default_factory=deque)
@@ -143,11 +147,15 @@ class _Turn:
 
     def sounds_at(self, ahead: int) -> bool:
         """Whether there is speech `ahead` samples after the place that has been played; before it, if negative."""
-        return not self.over and (0 if self.dry else -self.played) <= ahead < self._waiting
+        return not self.over and not self.held and (0 if self.dry else -self.played) <= ahead < self._waiting
+
+    @property
+    def empty(self) -> bool:
+        return not self._waiting
 
     @property
     def exhausted(self) -> bool:
-        return self.final and not self._waiting
+        return self.final and self.empty
 
     def drop(self) -> None:
         """Forget what has not been played."""
@@ -212,8 +220,15 @@ class StreamingBuffer:
             self._turn.drop()
         return self._turn.heard_ms if self._turn.number == turn else 0
 
-    def tick(self) -> Tick:
-        """The next 20 ms."""
+    @property
+    def begins_at(self) -> int | None:
+        """Where in its turn speech would begin, or go on after it ran dry, with the next tick, ms; else None."""
+        turn = self._turn
+        stands = not turn.over and (turn.dry or not turn.played) and not turn.empty
+        return turn.heard_ms if stands else None
+
+    def tick(self, *, hold: bool = False) -> Tick:
+        """The next 20 ms. `hold`: speech that would begin waits, for HOLD_TICKS at most."""
         turn = self._turn
         frame = np.zeros(SAMPLES_PER_TICK, np.int16)
         happened: list[Position | Heard] = []
@@ -221,7 +236,9 @@ class StreamingBuffer:
         spoken = 0
         if not turn.over:
             begins = turn.played == 0
-            spoken = turn.read_into(frame)
+            turn.held = turn.held + 1 if hold and self.begins_at is not None else 0
+            if not 0 < turn.held <= HOLD_TICKS:
+                spoken = turn.read_into(frame)
             if spoken and begins:
                 self.heard_turn = turn.number
                 happened.append(Position(turn.number, 0, "started"))
