@@ -19,7 +19,7 @@ class Answering(Speaker):
         super().__init__(load(TtsSettings(tts_engine="espeak")), Cancelled(), 1)
         self.part: asyncio.Future[Part] = asyncio.get_running_loop().create_future()
 
-    async def _step(self, steps: Iterator[Part]) -> Part:
+    async def _step(self, engine: str, steps: Iterator[Part]) -> Part:
         return await self.part
 
 

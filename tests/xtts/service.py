@@ -1,0 +1,40 @@
+"""A real tts service with the XTTS engine: random weights, small, on the CPU; the bus is in memory."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+import TTS.tts.models.xtts as library
+
+from services.tts.settings import TtsSettings
+from tests.tts.conftest import Tts, serving
+from tests.xtts.published import TINY, publish
+
+torch.set_num_threads(1)  # small models lose more to the handing over than they gain
+
+# The vocoder's width is no part of the published configuration; the library's own parameter makes it small.
+library.HifiDecoder = functools.partial(library.HifiDecoder, upsample_initial_channel_decoder=32)
+
+Start = Callable[..., Iterator[Tts]]
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return publish(tmp_path_factory.mktemp("weights"), TINY)
+
+
+@contextmanager
+def xtts(weights: Path, voices: Path, **settings: object) -> Iterator[Tts]:
+    """The service, until the block ends."""
+    chosen = {"tts_engine": "xtts", "xtts_dir": str(weights), "voices_dir": str(voices), "xtts_voices": 4} | settings
+    with serving(TtsSettings.model_validate(chosen)) as tts:
+        yield tts
+
+
+@pytest.fixture(scope="session")
+def tts(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tts]:
+    with xtts(weights, tmp_path_factory.mktemp("voices")) as service:
+        yield service
