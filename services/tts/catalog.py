@@ -153,14 +153,19 @@ def _xtts(settings: TtsSettings) -> "XttsEngine":
         import torch
 
         from services.tts.tracking import track_line
+        from services.tts.xtts.decoder import Decoder
+        from services.tts.xtts.vocoder import Vocoder
         from services.tts.xtts.weights import load as load_weights
         from services.tts.xtts_engine import XttsEngine
     except ModuleNotFoundError as error:
         raise SynthesisFailed(f"XTTS needs its own environment ({error}): make setup-xtts.") from error
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    gpu = torch.cuda.is_available()
     try:
-        loaded = load_weights(Path(settings.xtts_dir), device)
-        return XttsEngine(loaded, track_line, rows=settings.xtts_voices)
+        loaded = load_weights(Path(settings.xtts_dir), torch.device("cuda" if gpu else "cpu"))
+        dtype = torch.float16 if gpu else torch.float32
+        decoder = Decoder(loaded.model.gpt, settings.xtts_voices, loaded.sampling, dtype=dtype, graphs=gpu)
+        decoder.warm()
+        return XttsEngine(loaded, decoder, Vocoder(loaded.model.hifigan_decoder), track_line)
     except torch.OutOfMemoryError as error:
         raise SynthesisFailed(
             "XTTS does not fit into the GPU's memory; lower XTTS_VOICES, or free some of it."

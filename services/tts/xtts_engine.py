@@ -55,27 +55,21 @@ Track = Callable[[Line, int], Tracker]
 class XttsEngine:
     name = "xtts"
 
-    def __init__(self, loaded: Loaded, track: Track, *, rows: int) -> None:
-        """`rows`: lines that are spoken at once; others wait for one of these to end."""
+    def __init__(self, loaded: Loaded, decoder: Decoder, vocoder: Vocoder, track: Track) -> None:
+        """`decoder` and `vocoder` are made of the loaded model; the engine is the only one to use them from now on."""
         self._loaded, self._track = loaded, track
-        device = loaded.model.device
-        gpu = device.type == "cuda"
-        self._decoder = Decoder(
-            loaded.model.gpt, rows, loaded.sampling, dtype=torch.float16 if gpu else torch.float32, graphs=gpu
-        )
-        self._vocoder = Vocoder(loaded.model.hifigan_decoder)
-        self._decoder.warm()
-        self._batch = Batch(self._decoder, self._vocoder)
+        self._decoder, self._vocoder = decoder, vocoder
+        self._batch = Batch(decoder, vocoder)
         self._known: dict[str, Conditioning] = {}
         self._lock = threading.Lock()
-        self.at_once: int | None = rows
+        self.at_once: int | None = decoder.rows
         families = [tag.split("-")[0] for tag in loaded.languages]
         self._languages = {family: _CHARACTERS.get(family, 150) for family in families}
-        speakers = loaded.model.speaker_manager.speakers
-        for name, tensors in speakers.items():
-            self._known[PREFIX + slug(name)] = Conditioning(
-                tensors["gpt_cond_latent"].float().to(device), tensors["speaker_embedding"].float().to(device)
+        for name, tensors in loaded.model.speaker_manager.speakers.items():
+            style, speaker = (
+                tensors[key].float().to(loaded.model.device) for key in ("gpt_cond_latent", "speaker_embedding")
             )
+            self._known[PREFIX + slug(name)] = Conditioning(style, speaker)
         self.voices = tuple(self.voice(name) for name in self._known)
 
     def voice(self, name: str, language: str = "en") -> Voice:

@@ -1,10 +1,12 @@
 """XTTS with random weights in the published layout: `config.json`, `model.pth`, `vocab.json`, `speakers_xtts.pth`."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
+import TTS.tts.models.xtts as library
 from tokenizers import Tokenizer, models
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
@@ -55,6 +57,11 @@ def publish(folder: Path, sizes: dict[str, int], seed: int = 7) -> Path:
     about: dict[str, Any] = config.to_dict()
     (folder / "config.json").write_text(json.dumps(about))
     return folder
+
+
+def small_vocoder() -> None:
+    """From now on the vocoder is small, too: its width is no part of the published configuration."""
+    library.HifiDecoder = functools.partial(library.HifiDecoder, upsample_initial_channel_decoder=32)
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:

@@ -1,22 +1,19 @@
 """A real tts service with the XTTS engine: random weights, small, on the CPU; the bus is in memory."""
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
-import TTS.tts.models.xtts as library
 
 from services.tts.settings import TtsSettings
 from tests.tts.conftest import Tts, serving
-from tests.xtts.published import TINY, publish
+from tests.xtts.published import TINY, publish, small_vocoder
 
 torch.set_num_threads(1)  # small models lose more to the handing over than they gain
 
-# The vocoder's width is no part of the published configuration; the library's own parameter makes it small.
-library.HifiDecoder = functools.partial(library.HifiDecoder, upsample_initial_channel_decoder=32)
+small_vocoder()
 
 Start = Callable[..., Iterator[Tts]]
 

@@ -81,7 +81,7 @@ class Vocoder:
 
 
 def _between(index: torch.Tensor, scale: float, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As `interpolate(mode="linear")` reads `length` values `scale` times as densely: indices, and shares of the second."""
+    """As `interpolate(mode="linear")` reads them `scale` times as densely: two indices, the second's share."""
     at = ((index.float() + 0.5) * torch.tensor(1 / scale, dtype=torch.float32) - 0.5).clamp(min=0)
     low = at.long().clamp(max=length - 1)
     return low, (low + 1).clamp(max=length - 1), at - low
