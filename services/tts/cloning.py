@@ -15,7 +15,7 @@ from services.tts.engine import SynthesisFailed
 from services.tts.recordings import check, read
 from services.tts.settings import TtsSettings
 
-MAX_UPLOAD = 24 * 1024 * 1024
+MAX_UPLOAD = 20 * 1024 * 1024
 """Bytes of a request: half a minute of WAV at 96 kHz, 24 bit, stereo fits."""
 
 

@@ -1,8 +1,10 @@
 """A real tts service with the XTTS engine: random weights, small, on the CPU; the bus is in memory."""
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -10,17 +12,25 @@ import torch
 from services.tts.settings import TtsSettings
 from tests.tts.conftest import Tts, serving
 from tests.xtts.published import TINY, publish, small_vocoder
+from tests.xtts.tracker import Foretold
 
 torch.set_num_threads(1)  # small models lose more to the handing over than they gain
-
 small_vocoder()
-
-Start = Callable[..., Iterator[Tts]]
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return publish(tmp_path_factory.mktemp("weights"), TINY)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def foretold() -> Iterator[None]:
+    """The engine's mouth shapes are the test's own."""
+    stand_in = ModuleType("services.tts.tracking")
+    stand_in.track_line = Foretold  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "services.tts.tracking", stand_in)
+        yield
 
 
 @contextmanager
