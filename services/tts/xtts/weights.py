@@ -1,6 +1,5 @@
 """XTTS's published files, and how they become a model."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,9 @@ def load(folder: Path, device: torch.device) -> Loaded:
         config.load_json(str(folder / "config.json"))
         model = Xtts(config)
         model.load_checkpoint(config, checkpoint_dir=str(folder))
-    except (RuntimeError, ValueError, KeyError, TypeError, EOFError, json.JSONDecodeError, OSError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # what the library and its readers raise at other files is of every kind
         raise SynthesisFailed(f"The files in XTTS_DIR={folder} are not XTTS v2's ({_brief(error)}).") from error
     model.to(device)
     sampling = Sampling(config.temperature, config.top_k, config.top_p, config.repetition_penalty)
