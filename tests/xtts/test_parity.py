@@ -1,5 +1,6 @@
 """Our loop and windows against the library's own, on the same weights, in fp32."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +123,13 @@ def test_streamed_latents_are_the_librarys(loaded: Loaded) -> None:
 class Given(Sampling):
     """Draws what it is told to."""
 
-    __slots__ = ("_tokens",)
+    tokens: Iterator[int]
 
     def __init__(self, tokens: list[int]) -> None:
-        object.__setattr__(self, "_tokens", iter(tokens))
+        object.__setattr__(self, "tokens", iter(tokens))
 
     def draw(self, logits: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        return torch.tensor([next(self._tokens)])
+        return torch.tensor([next(self.tokens)])
 
 
 def test_tokens_are_drawn_as_the_library_draws_them() -> None:

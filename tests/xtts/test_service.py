@@ -14,8 +14,9 @@ import torch
 from services.common.speech import CHUNK_MS, Speech
 from services.tts.catalog import load as load_catalog
 from services.tts.settings import TtsSettings
+from services.tts.sound import Sound
 from services.tts.xtts.decoder import Decoder
-from services.tts.xtts.vocoder import Vocoder
+from services.tts.xtts.vocoder import Vocoder, Window
 from tests.tts.conftest import Tts, sound_of, until, written
 from tests.tts.test_voices import STATEMENT, bearer, encoded, post
 from tests.xtts.service import xtts
@@ -101,11 +102,23 @@ def test_sound_is_the_librarys(weights: Path, tmp_path: Path) -> None:
     assert np.abs(heard[: len(spoken)] - spoken)[quiet].max() < 1e-4
 
 
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each step of the model moves, as they happen."""
+    steps: list[int] = []
+    step = Decoder.step
+
+    def counting(self: Decoder, rows: list[int]) -> list[int]:
+        steps.append(len(rows))
+        tokens: list[int] = step(self, rows)
+        return tokens
+
+    monkeypatch.setattr(Decoder, "step", counting)
+    return steps
+
+
 def test_a_cancelled_turn_stops_within_a_block(tts: Tts, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a cancel, or a closed connection, no more tokens are drawn than those of one part."""
-    drawn: list[int] = []
-    step = Decoder.step
-    monkeypatch.setattr(Decoder, "step", lambda self, rows: drawn.append(len(rows)) or step(self, rows))
+    drawn = counted(monkeypatch)
     long = " ".join(["And this goes on for quite a while, as it seems."] * 40)
     for turn, stop in enumerate(["cancel", "close"], 1):
         body = {"session": stop, "turn": turn, "text": long, "voice": SPEAKER}
@@ -127,9 +140,7 @@ def test_a_cancelled_turn_stops_within_a_block(tts: Tts, monkeypatch: pytest.Mon
 def test_speakers_at_once_share_the_model(tts: Tts, monkeypatch: pytest.MonkeyPatch) -> None:
     """More callers than rows: steps are taken together, each hears its own whole speech, and nobody waits for the end
     of all others."""
-    together: list[int] = []
-    step = Decoder.step
-    monkeypatch.setattr(Decoder, "step", lambda self, rows: together.append(len(rows)) or step(self, rows))
+    together = counted(monkeypatch)
     firsts: list[str] = []
     ends: list[str] = []
 
@@ -247,10 +258,11 @@ def test_a_full_gpu_is_a_sentence_or_the_embedded_voice(
     begin = Decoder.begin
     full = threading.Event()
 
-    def scarce(self: Decoder, *given: object) -> int:
+    def scarce(self: Decoder, row: int, voice: torch.Tensor, text: list[int]) -> int:
         if full.is_set():
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return begin(self, *given)
+        token: int = begin(self, row, voice, text)
+        return token
 
     monkeypatch.setattr(Decoder, "begin", scarce)
     for fallback in ("", "piper"):
@@ -276,11 +288,12 @@ def test_one_bad_step_does_not_end_the_others(tts: Tts, monkeypatch: pytest.Monk
     broken = threading.Event()
     broken.set()
 
-    def breaks(self: Vocoder, windows: object) -> object:
+    def breaks(self: Vocoder, windows: list[Window]) -> list[Sound]:
         if broken.is_set():
             broken.clear()
             raise RuntimeError("a kernel failed")
-        return sound(self, windows)  # type: ignore[arg-type]
+        made: list[Sound] = sound(self, windows)
+        return made
 
     monkeypatch.setattr(Vocoder, "sound", breaks)
     answer = tts.post(text="Hi there.", voice=SPEAKER)

@@ -28,7 +28,7 @@ from services.common.metrics import INTERRUPTION_TO_SILENCE_MS
 from services.orchestrator_api.lib import state
 from services.orchestrator_api.lib.audience import Audience
 from services.orchestrator_api.lib.bus import Publisher, Registry
-from services.orchestrator_api.lib.clients import Face, Services
+from services.orchestrator_api.lib.clients import Face, Services, Voice
 from services.orchestrator_api.lib.contracts import Cancelled, SessionView, latency_of
 from services.orchestrator_api.lib.inbox import Inbox
 from services.orchestrator_api.lib.service import ServiceError
@@ -66,7 +66,7 @@ class Session:
         *,
         face: Callable[["Session"], Face],
         avatar: str | None = None,
-        voice: str | None = None,
+        voice: Voice | None = None,
         style: str | None = None,
         turn: int = 0,
     ) -> None:
@@ -304,7 +304,8 @@ class Session:
             "renderer": self._around.services.renderer.address,
             "gateway": self._around.services.gateway.address,
             "avatar": self.avatar or "",
-            "voice": self.voice or "",
+            "voice": self.voice.name if self.voice else "",
+            "voice_token": (self.voice and self.voice.token) or "",
             "style": self.style or "",
         }
 
