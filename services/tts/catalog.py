@@ -165,6 +165,8 @@ def _xtts(settings: TtsSettings) -> "XttsEngine":
         dtype = torch.float16 if gpu else torch.float32
         decoder = Decoder(loaded.model.gpt, settings.xtts_voices, loaded.sampling, dtype=dtype, graphs=gpu)
         decoder.warm()
+        if gpu:
+            loaded.model.gpt.gpt.cpu()  # the decoder has its own copy, at half the size
         return XttsEngine(loaded, decoder, Vocoder(loaded.model.hifigan_decoder), track_line)
     except torch.OutOfMemoryError as error:
         raise SynthesisFailed(

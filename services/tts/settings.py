@@ -14,5 +14,5 @@ class TtsSettings(Settings):
     tts_threads: int = Field(default=1, ge=1, le=64)
     tts_cache_dir: str = ".run/tts"
     voices_dir: str = "voices"
-    xtts_dir: str = ".run/xtts"
+    xtts_dir: str = "models/xtts"
     xtts_voices: int = Field(default=16, ge=1, le=64)
