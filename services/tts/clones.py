@@ -16,6 +16,7 @@ from services.common.logs import logger
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 RECORDING = "recording.flac"
+_OTHERS = ("espeak-", "xtts-")  # how other voices' names begin, whichever engine runs
 _ABOUT = "voice.json"
 
 
@@ -89,7 +90,7 @@ class Clones:
                 f"name: {name[:60]!r} is no voice's name; take up to 48 of a-z, 0-9, _ and -, a letter or digit first.",
                 field="name",
             )
-        if name in self._clones or name in self._reserved:
+        if name in self._clones or name in self._reserved or name.startswith(_OTHERS):
             raise Problem(409, f"There is a voice {name!r} already; take another name, or delete that one first.")
 
     def add(self, name: str, *, sent: bytes, flac: bytes, seconds: float, language: str, statement: str) -> str:

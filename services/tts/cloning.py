@@ -63,7 +63,7 @@ class Cloning:
     def __init__(self, settings: TtsSettings, catalog: Catalog) -> None:
         self.engine = settings.tts_engine
         self.catalog = catalog
-        self.clones = Clones(Path(settings.voices_dir), frozenset(catalog.voices))
+        self.clones = Clones(Path(settings.voices_dir), {*catalog.voices, *bundled()})
         self._learner = catalog.learner
         for clone in self.clones.all():
             self._take_up(clone)

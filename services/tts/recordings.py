@@ -18,6 +18,7 @@ Sound = NDArray[np.float32]
 
 RATE = 22050
 SHORTEST_S, LONGEST_S = 6.0, 30.0
+_RATES = range(8000, 192_001)
 _FRAME = 441  # samples, 20 ms
 _SILENT_PEAK = 0.01
 _LEAST_SPEECH_S = 3.0
@@ -50,6 +51,8 @@ def read(data: bytes) -> Recording:
     """The recording in a WAV, FLAC, MP3 or Ogg file. Raises `Problem` 422 where it is none, or too long."""
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.samplerate not in _RATES:
+                raise _refused(f"its rate is {file.samplerate} Hz; send it at {_RATES[0]} to {_RATES[-1]}")
             # No further than a little beyond the limit: a small file can hold hours.
             channels = file.read(round(file.samplerate * (LONGEST_S + 1)), dtype="float32", always_2d=True)
             rate = file.samplerate

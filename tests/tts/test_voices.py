@@ -130,7 +130,8 @@ def test_a_name_is_taken_once(service: Tts, speech: Sound) -> None:
     """A second voice of the name, or one with an embedded voice's, is 409."""
     assert post(service, "twice", encoded(speech)).status_code == 201
     assert post(service, "twice", encoded(speech)).status_code == 409
-    assert post(service, "joe", encoded(speech)).status_code == 409
+    for name in ("joe", "xtts-me", "espeak-me"):
+        assert post(service, name, encoded(speech)).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -192,6 +193,14 @@ def test_what_is_no_audio_is_refused(service: Tts, sent: bytes) -> None:
     answer = post(service, "bad", sent)
     assert answer.status_code == 422
     assert "FLAC" in answer.json()["detail"] or "audio" in answer.json()["detail"]
+
+
+def test_an_odd_rate_is_refused(service: Tts, speech: Sound) -> None:
+    """Half the rate passes; one at which there is no voice left is named."""
+    assert post(service, "half", encoded(speech[::2], rate=11025)).status_code == 201
+    answer = post(service, "bad", encoded(speech, rate=4000))
+    assert answer.status_code == 422
+    assert "4000 Hz" in answer.json()["detail"]
 
 
 def test_hours_in_a_small_file_are_not_read(service: Tts) -> None:
