@@ -3,15 +3,16 @@
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
+from services.common.logs import logger
 from services.common.speech import VisemeAt, Word
-from services.tts.engine import Line, Part, Pcm, SynthesisFailed, Voice, family_of
+from services.tts.engine import Line, Part, Pcm, SynthesisFailed, Voice, Written, family_of
 from services.tts.sound import LEAD_S, Sound, level, onset, samples, settle
 from services.tts.xtts.batch import Batch, Utterance
 from services.tts.xtts.conditioning import Conditioning, condition, keep, kept
@@ -25,6 +26,8 @@ _LEAD_LIMIT_S = 0.6  # silence before the first sound is cut up to here; a line 
 _TAIL_S = 0.04  # kept after the last sound
 _LAG_S = 0.07  # how far the tracker is behind, until it is known
 _FEWEST_FRAMES = 5
+_DIGIT = re.compile(r"[0-9]")
+_HINDI_DIGITS = ["शून्य", "एक", "दो", "तीन", "चार", "पाँच", "छह", "सात", "आठ", "नौ"]
 _CHARACTERS = {  # what the model says at once without losing its way, as the library's tokenizer has it
     "en": 250, "de": 253, "fr": 273, "es": 239, "it": 213, "pt": 203, "pl": 224, "zh": 82, "ar": 166, "cs": 186,
     "ru": 182, "nl": 251, "tr": 226, "ja": 71, "hu": 224, "ko": 95, "hi": 150,
@@ -95,26 +98,42 @@ class XttsEngine:
         conditioning = self._known.get(line.voice.name)
         if conditioning is None:
             raise SynthesisFailed(f"The voice {line.voice.name!r} was removed.")
-        utterance = Utterance(conditioning.style, conditioning.speaker, self._tokens(line))
         speech = _Stream(self._vocoder.rate, self._track(line, self._vocoder.rate))
-        over = False
-        try:
-            while not over:
-                frames = -(-speech.missing() // self._vocoder.hop)
-                sound, over = self._batch.more(utterance, max(frames, _FEWEST_FRAMES))
-                yield from speech.push(sound, line.pause_ms if over else None)
-        finally:
-            self._batch.leave(utterance)
+        *before, last = self._readings(line.words, line.voice.language)
+        for reading in (*before, last):
+            utterance = Utterance(conditioning.style, conditioning.speaker, reading)
+            over = False
+            try:
+                while not over:
+                    frames = -(-speech.missing() // self._vocoder.hop)
+                    sound, over = self._batch.more(utterance, max(frames, _FEWEST_FRAMES))
+                    yield from speech.push(sound, line.pause_ms if over and reading is last else None)
+            finally:
+                self._batch.leave(utterance)
 
     def close(self) -> None:
         self._batch.close()
 
-    def _tokens(self, line: Line) -> list[int]:
+    def _readings(self, words: Sequence[Written], language: str) -> list[list[int]]:
+        """The words as tokens; in pieces where they are too many: numbers are longer in words than as written."""
+        tokens = self._tokens(" ".join(word.text for word in words), language)
+        if len(tokens) <= self._decoder.most_text or len(words) == 1:
+            return [tokens[: self._decoder.most_text]]
+        half = len(words) // 2
+        return self._readings(words[:half], language) + self._readings(words[half:], language)
+
+    def _tokens(self, text: str, language: str) -> list[int]:
         """What is written, as the library's tokenizer reads it: numbers, signs and abbreviations in words."""
-        text = " ".join(word.text for word in line.words).strip().lower()
+        encode = self._loaded.model.tokenizer.encode
         with self._lock:  # its readers of Japanese and Chinese load at their first use
-            tokens: list[int] = self._loaded.model.tokenizer.encode(text, lang=line.voice.language)
-        return tokens[: self._decoder.most_text]
+            try:
+                tokens: list[int] = encode(text.strip().lower(), lang=language)
+            except Exception as error:  # numbers that the library has no words for; in Hindi that is all of them
+                logger().debug("read digit by digit", language=language, reason=repr(error))
+                digits = _HINDI_DIGITS if language == "hi" else "0123456789"
+                spelled = _DIGIT.sub(lambda digit: f" {digits[int(digit[0])]} ", text.strip().lower())
+                tokens = encode(spelled, lang=language)
+        return tokens
 
 
 class _Stream:
@@ -132,7 +151,7 @@ class _Stream:
 
     def missing(self) -> int:
         """How many more samples the next part takes."""
-        return self._sent + self._size() + self._lag - (self._sent + len(self._held))
+        return self._size() + self._lag - len(self._held)
 
     def push(self, sound: Sound, pause_ms: int | None) -> Iterator[Part]:
         """The parts that are complete with this sound; with a pause, which ends the line, all that is left."""

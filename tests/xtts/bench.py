@@ -104,10 +104,9 @@ class Bench:
         decoder = Decoder(self.loaded.model.gpt, max(voices), self.loaded.sampling, dtype=dtype, graphs=graphs)
         began = time.perf_counter()
         decoder.warm()
-        self.parts[f"{variant}: capture s"] = time.perf_counter() - began
+        self.parts[f"{variant}: capture s"] = round(time.perf_counter() - began, 2)
         self._steps(variant, decoder, vocoder, voices)
         engine = XttsEngine(self.loaded, decoder, vocoder, Deaf)
-        self._speak(engine, 1)
         for count in voices:
             if self.out_of_time():
                 break
@@ -200,9 +199,9 @@ def main() -> None:
         sizes, tokens = (TINY, 20) if chosen.tiny else (TRUE, chosen.tokens)
         if chosen.tiny:
             small_vocoder()
+            torch.set_num_threads(1)
         bench = Bench(publish(Path(folder), sizes), tokens, chosen.limit)
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    sys.stdout.write(f"{device}, torch {torch.__version__}, {'tiny' if chosen.tiny else 'true size'}\n")
+    sys.stdout.write(f"{device_name()}, torch {torch.__version__}, {'tiny' if chosen.tiny else 'true size'}\n")
     sys.stdout.flush()
     bench.library()
     half = torch.float16 if torch.cuda.is_available() else torch.bfloat16
@@ -211,8 +210,17 @@ def main() -> None:
         bench.engine("eager half", half, graphs=False, voices=VOICES)
     if torch.cuda.is_available() and not bench.out_of_time():
         bench.engine("graphs half", half, graphs=True, voices=VOICES)
+    report(bench)
+
+
+def report(bench: Bench) -> None:
+    """The last line."""
     rows = [{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(row).items()} for row in bench.rows]
-    sys.stdout.write(json.dumps({"device": device, "rows": rows, "parts": bench.parts}) + "\n")
+    sys.stdout.write(json.dumps({"device": device_name(), "rows": rows, "parts": bench.parts}) + "\n")
+
+
+def device_name() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 
 
 if __name__ == "__main__":

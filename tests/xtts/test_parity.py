@@ -176,7 +176,10 @@ def test_numbers_and_abbreviations_are_the_librarys(loaded: Loaded, language: st
     engine = _engine(loaded)
     line = Line(tuple(Written(word, "something else") for word in text.split()), _voice(engine, language), 0)
     tokenizer = loaded.model.tokenizer
-    assert engine._tokens(line) == tokenizer.tokenizer.encode(f"[{language}]{want}".replace(" ", "[SPACE]")).ids
+    assert (
+        engine._tokens(" ".join(word.text for word in line.words), language)
+        == tokenizer.tokenizer.encode(f"[{language}]{want}".replace(" ", "[SPACE]")).ids
+    )
     engine.close()
 
 
@@ -194,8 +197,31 @@ def test_every_language_is_read(loaded: Loaded) -> None:
     assert len(engine.voices[0].languages) == 17
     for language in engine.voices[0].languages:
         text = texts.get(language, "la 2")
-        line = Line((Written(text, text),), _voice(engine, language), 0)
-        assert len(engine._tokens(line)) > 2, language
+        assert len(engine._tokens(text, language)) > 2, language
+    engine.close()
+
+
+@pytest.mark.parametrize("text", ["1. test", "2nd", "3.5", "$4", "€5.20", "6%", "7:30", "12" * 50, "1,234,567", "x²"])
+def test_no_number_stops_a_voice(loaded: Loaded, text: str) -> None:
+    """What the library has no words for, in whichever language, is read digit by digit."""
+    engine = _engine(loaded)
+    for language in engine.voices[0].languages:
+        assert len(engine._tokens(text, language)) > 1, language
+    engine.close()
+
+
+def test_too_many_tokens_are_spoken_in_pieces(loaded: Loaded) -> None:
+    """Numbers are longer in words than as written: nothing of the line is lost."""
+    engine = _engine(loaded)
+    words = tuple(Written(f"{n},", "") for n in range(123_451, 123_471))
+    pieces = engine._readings(words, "en")
+    assert len(pieces) > 1
+    assert all(len(piece) <= engine._decoder.most_text for piece in pieces)
+    whole = engine._tokens(" ".join(word.text for word in words), "en")
+    assert sum(map(len, pieces)) >= len(whole)
+    parts = list(engine.speak(Line(words, engine.voices[0], 300)))
+    assert [part.last for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert sum(len(part.pcm) for part in parts) > 24000 * 1.2 * len(pieces)
     engine.close()
 
 
