@@ -16,4 +16,4 @@ if find_spec("torch") is None:
         return WithoutTorch.from_parent(parent, path=module_path)
 
 else:
-    from tests.xtts.service import *  # noqa: F403 - the fixtures, which need torch
+    from tests.xtts.service import foretold, tts, weights  # noqa: F401 - fixtures, which need torch

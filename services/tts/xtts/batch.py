@@ -102,6 +102,9 @@ class Batch:
                 self._turn()
             except Exception as error:
                 self._fail([*self._rows.values(), *self._asking], error)
+        while not self._requests.empty():  # of those who asked at the same moment
+            if request := self._requests.get():
+                request()
         self._fail([*self._asking], SynthesisFailed("The voice is being shut down."))
 
     def _read(self) -> bool:
@@ -117,11 +120,13 @@ class Batch:
 
     def _turn(self) -> None:
         """Hand out what is ready, let one newcomer in, and draw one token for everybody who needs one."""
-        self._sound([u for u in self._asking if u.tokens and self._available(u) >= min(u.wanted, self._total(u))])
+        self._sound([u for u in self._asking if u.ended or (u.tokens and self._available(u) >= u.wanted)])
         if self._waiting and self._free:
             self._admit(self._waiting.popleft())
-        hurry = bool(self._waiting)  # rows are scarce: who has one finishes with it
-        moving = [r for r, u in self._rows.items() if hurry or (u.answer is not None and self._available(u) < u.wanted)]
+        scarce = bool(self._waiting) and not self._free  # then who has a row finishes with it
+        moving = [
+            r for r, u in self._rows.items() if scarce or (u.answer is not None and self._available(u) < u.wanted)
+        ]
         if moving:
             for row, token in zip(moving, self._decoder.step(moving), strict=True):
                 self._drawn(self._rows[row], token)
@@ -145,7 +150,7 @@ class Batch:
             self._give_back(utterance)
 
     def _give_back(self, utterance: Utterance) -> None:
-        """The row is somebody else's now; the latents stay with the utterance."""
+        """Its row, if it has one, is somebody else's now; the latents stay with the utterance."""
         if utterance.row is None:
             return
         utterance.latents = self._decoder.latents(utterance.row, utterance.tokens).clone()
@@ -154,25 +159,20 @@ class Batch:
         self._free.sort(reverse=True)  # the lowest first: a step takes as many rows as the highest in use
         utterance.row = None
 
+    def _latents(self, utterance: Utterance) -> torch.Tensor:
+        if utterance.row is not None:
+            return self._decoder.latents(utterance.row, utterance.tokens)
+        assert utterance.latents is not None  # a row is given back with its latents kept
+        return utterance.latents
+
     def _available(self, utterance: Utterance) -> int:
         return self._vocoder.frames(utterance.tokens, ended=utterance.ended)
-
-    def _total(self, utterance: Utterance) -> int:
-        """How many frames there will be, as far as is known."""
-        return self._available(utterance) if utterance.ended else utterance.wanted
 
     def _sound(self, ready: list[Utterance]) -> None:
         if not ready:
             return
         windows = [
-            Window(
-                u.latents if u.latents is not None else self._decoder.latents(u.row or 0, u.tokens),
-                u.speaker,
-                u.sounded,
-                min(u.wanted, self._available(u)),
-                u.ended,
-            )
-            for u in ready
+            Window(self._latents(u), u.speaker, u.sounded, min(u.wanted, self._available(u)), u.ended) for u in ready
         ]
         try:
             sounds = self._vocoder.sound(windows)
