@@ -91,7 +91,10 @@ class Catalog:
         self.voices[voice.name] = voice
 
     def remove(self, name: str) -> None:
+        """It speaks no more; where it was the default one, the engine's first is that from now on."""
         self.voices.pop(name, None)
+        if self.default.name == name:
+            self.default = next(iter(self.voices.values()))
 
     def close(self) -> None:
         for engine in self.engines.values():
@@ -100,36 +103,25 @@ class Catalog:
 
 def load(settings: TtsSettings) -> Catalog:
     """Load the engines. Exits with a sentence where the settings name what is not there."""
+    if settings.tts_engine == "xtts":
+        return _with_xtts(settings)
+    instant = EspeakEngine()
+    own = bundled()
+    if settings.tts_voice not in [*own, *(voice.name for voice in instant.voices)]:
+        raise SystemExit(
+            f"TTS_VOICE={settings.tts_voice} is not there; there are {', '.join(own)}, espeak-en-us and more."
+        )
     match settings.tts_engine:
-        case "xtts":
-            return _with_xtts(settings)
         case "espeak":
-            instant = EspeakEngine()
-            own = bundled()
-            _check(settings, [*own, *(voice.name for voice in instant.voices)], own)
             # A neural voice stays the setting's value when only the engine is switched.
             return Catalog([instant], _ESPEAK_DEFAULT if settings.tts_voice in own else settings.tts_voice)
         case "piper":
-            return _embedded(settings)
+            return Catalog([*(_piper(name, settings) for name in own), instant], settings.tts_voice)
 
 
 def bundled() -> list[str]:
     """The neural voices that come with the service."""
     return sorted(folder.parent.name for folder in VOICES.glob("*/voice.yaml"))
-
-
-def _embedded(settings: TtsSettings) -> Catalog:
-    instant = EspeakEngine()
-    own = bundled()
-    _check(settings, [*own, *(voice.name for voice in instant.voices)], own)
-    return Catalog([*(_piper(name, settings) for name in own), instant], settings.tts_voice)
-
-
-def _check(settings: TtsSettings, there: list[str], shown: list[str]) -> None:
-    if settings.tts_voice not in there:
-        raise SystemExit(
-            f"TTS_VOICE={settings.tts_voice} is not there; there are {', '.join(shown)}, espeak-en-us and more."
-        )
 
 
 def _with_xtts(settings: TtsSettings) -> Catalog:

@@ -1,6 +1,7 @@
 """`/v1/voices`: what there is to speak with, and cloning: a recording and its owner's consent make a voice."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -125,7 +126,10 @@ class Cloning:
 
     def listed(self, token: str | None) -> list[VoiceInfo]:
         """Every voice that `speak` accepts with this token."""
-        closed = {c.name for c in self.clones.all() if not self.clones.opens(c, token)}
+        opened = {c.name for c in self.clones.all() if self.clones.opens(c, token)}
+        speaking = [v for v in self.catalog.voices.values() if v.name in opened or v.name not in self.clones]
+        if self.catalog.stand_in is not None:
+            speaking += [replace(self.catalog.stand_in, name=name) for name in opened - set(self.catalog.voices)]
         return [
             VoiceInfo(
                 name=v.name,
@@ -137,8 +141,7 @@ class Cloning:
                 default=v.name == self.catalog.default.name,
                 cloned=v.name in self.clones,
             )
-            for v in self.catalog.voices.values()
-            if v.name not in closed
+            for v in speaking
         ]
 
     def _take_up(self, clone: Clone) -> None:

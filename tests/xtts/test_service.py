@@ -193,6 +193,7 @@ def test_a_voice_lives(weights: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         assert service.say("Hallo.", voice="anna", voice_token=token)
         url = f"{service.url}/v1/voices/anna"
         assert service.client.delete(url, headers=bearer(token)).status_code == 204
+        assert sound_of(service.say("Hello.")).any()  # in the model's first voice
         assert service.post(text="Hallo.", voice="anna", voice_token=token).status_code == 422
     assert list(voices.iterdir()) == []
 
@@ -242,7 +243,10 @@ def test_the_embedded_voice_stands_in(weights: Path, tmp_path: Path) -> None:
     """With TTS_FALLBACK=piper: missing weights, an unknown voice or language, and a full GPU are spoken by joe."""
     with xtts(tmp_path / "nowhere", tmp_path / "v", tts_fallback="piper") as service:
         assert sound_of(service.say("Hello.", voice="xtts-ana")).any()
-        assert "joe" in service.client.get(f"{service.url}/v1/voices").text
+        mine = post(service, "me", encoded(recording())).json()["voice_token"]
+        listed = service.client.get(f"{service.url}/v1/voices", headers=bearer(mine)).json()
+        assert {"joe": "piper", "me": "piper"}.items() <= {v["name"]: v["engine"] for v in listed}.items()
+        assert service.say("Hello there.", voice="me", voice_token=mine)
     with xtts(weights, tmp_path / "v", tts_fallback="piper") as service:
         token = post(service, "anna", encoded(recording())).json()["voice_token"]
         assert service.post(text="Hi.", voice="anna", voice_token=token + "x").status_code == 403
