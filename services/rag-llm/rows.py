@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from services.rag_llm.forms import STRICT, asked_form, gives
+from services.rag_llm.superlatives import Leader
 from services.rag_llm.tables import Row
 from services.rag_llm.terms import terms, words
 
@@ -49,6 +50,22 @@ def say_row(row: Row, title: str, headings: Sequence[str], question: str, contex
         return _ended(f"{subject} {verb} {_listed([f'{value} for {_lower(name)}' for name, value in asked])}")
     said = [f"the {_lower(name)} {_is(name)} {value}" if name else value for name, value in asked]
     return _ended(f"For {_inside(subject)}, {_listed(said)}")
+
+
+def say_leader(row: Row, leader: Leader, question: str) -> str:
+    """The sentence for a row that has the most or the least of something."""
+    subject = _subject(row[0][1], question)
+    plural = _is_plural(subject)
+    cells = [cell for cell in row[1:] if cell[0] in leader.columns]
+    name, value = cells[0]
+    first = f"{subject} {'are' if plural else 'is'} the {leader.extreme.said}"
+    if any(_says_for_whom(*cell) for cell in cells):
+        return _ended(f"{first}, at {_listed([f'{value} for {_lower(name)}' for name, value in cells])}")
+    if leader.named:
+        return _ended(f"{subject} {'have' if plural else 'has'} the {leader.extreme.said} {_lower(name)}: {value}")
+    return _ended(
+        f"{first}, at {value}" if _MONEY.search(value) else f"{first}: the {_lower(name)} {_is(name)} {value}"
+    )
 
 
 def _is_property(column: str, title: str) -> bool:

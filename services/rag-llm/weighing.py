@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from services.rag_llm.embedder import Vectors
 from services.rag_llm.excerpts import Excerpt, leans_on_previous
-from services.rag_llm.forms import STRICT, asks_extreme, counted, gives, said_by
+from services.rag_llm.forms import STRICT, counted, focus, gives, said_by
 from services.rag_llm.meanings import Meanings
 from services.rag_llm.question import Query
 from services.rag_llm.settings import RetrievalConfig
 from services.rag_llm.subjects import has, has_sibling, is_code, newest
+from services.rag_llm.superlatives import Leader, asked_extreme
 from services.rag_llm.terms import content, terms
 
 # What a word of the question counts, by where it stands. In the sentence itself: 1.
@@ -36,6 +37,10 @@ OTHER_TITLE_WEIGHT = 1.5
 PRIOR = 1.0
 """Few and common words are covered by chance: it counts as if this much more were asked, and half of that covered."""
 
+FOCUS_PENALTY = 0.12
+"""Where the thing that is asked for by name, the wine in "which wine", is not in it;"""
+STRANGER_PENALTY = 0.4
+"""For another document than the one that the question names by a word of its own."""
 CODE_PENALTY = 0.4
 """Of the penalty for another name, where it is a code such as `WPA3`: it may be what is asked about."""
 ROW_BONUS = 0.1
@@ -43,7 +48,7 @@ ROW_BONUS = 0.1
 SPECIFIC_PENALTY = 0.05
 """For each word of a row's first cell that the question does not have: an Aurora 3 Plus is no Aurora 3."""
 EXTREME_PENALTY = 0.4
-"""For a row where the cheapest or the largest is asked for: rows are not compared."""
+"""For a row where the cheapest or the largest is asked for, and this is not known to be it."""
 NEWEST_BONUS = 0.03
 """For the newest year, where the question names none."""
 
@@ -54,7 +59,7 @@ class Sentence:
 
     `coverage`: the share of the question's words that it and its headings hold; `missing`: those that they do not.
     `gives`: it has the form asked for. `misnamed`: above 0, the question names a model or a year, and this is about
-    another one.
+    another one. `leader`: it is a row that has the most or the least of what is asked.
     """
 
     text: str
@@ -67,16 +72,25 @@ class Sentence:
     worth: float
     answers: bool
     vector: NDArray[np.float32]
+    leader: Leader | None = None
 
 
 class Scales:
     """Weighs the sentences of the candidates for one question."""
 
     def __init__(
-        self, query: Query, candidates: Collection[Excerpt], meanings: Meanings, config: RetrievalConfig
+        self,
+        query: Query,
+        candidates: Collection[Excerpt],
+        meanings: Meanings,
+        config: RetrievalConfig,
+        leading: Mapping[tuple[str, int], Leader],
     ) -> None:
-        self._query, self._meanings, self._config = query, meanings, config
+        """`leading`: the rows that have the most or the least of what is asked, by excerpt and place in it."""
+        self._query, self._meanings, self._config, self._leading = query, meanings, config, leading
+        self._extreme = asked_extreme(query.text)
         self._things = counted(query.text)
+        self._focus = focus(query.text)
         paths = [terms(excerpt.path) for excerpt in candidates]
         firsts = [terms(row[0][1]) for excerpt in candidates for row in excerpt.rows if row]
         # A word and a number are a name only where the documents use them so.
@@ -99,6 +113,9 @@ class Scales:
             own = terms(f"{row[0][0]} {text}" if row else text)
             lead = lead if leans_on_previous(text) else set()
             given = gives(self._query.form, text, self._things)
+            leader = self._leading.get((excerpt.id, at))
+            if leader:  # it says so by standing first
+                own = [*own, *terms(leader.extreme.said)]
             credit = self._credit(own, lead, path, everything, given)
             self._by_meaning(credit, f"{excerpt.headings[-1] if excerpt.headings else ''} {text}")
             lead = lead | set(own)
@@ -107,15 +124,21 @@ class Scales:
             misnamed = self._misnamed(own, path, () if row else everything)
             worth = similarity + self._config.coverage_weight * coverage + self._form(given)
             worth -= self._config.missing_name_penalty * misnamed
+            if credit.get(self._focus, 1.0) < NEAR_SHARE:
+                worth -= FOCUS_PENALTY
+            if self._query.owners and excerpt.source not in self._query.owners:
+                worth -= STRANGER_PENALTY
             if self._newest and newest(path) == self._newest:
                 worth += NEWEST_BONUS
             if row:
                 more = len(set(first) - self._query.weights.keys())
                 worth += ROW_BONUS * (not more and given and self._query.form in STRICT) - SPECIFIC_PENALTY * more
-                worth -= EXTREME_PENALTY * asks_extreme(self._query.text)
+                worth += ROW_BONUS if leader else -EXTREME_PENALTY * bool(self._extreme)
             missing = tuple(self._query.meant[term] for term, share in credit.items() if share < NEAR_SHARE)
             answers = worth >= self._config.answer_threshold
-            weighed.append(Sentence(text, at, similarity, coverage, missing, given, misnamed, worth, answers, vector))
+            weighed.append(
+                Sentence(text, at, similarity, coverage, missing, given, misnamed, worth, answers, vector, leader)
+            )
         return tuple(weighed)
 
     def _credit(
