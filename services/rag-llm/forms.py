@@ -65,7 +65,7 @@ _FORMS = {
     ),
     "person": (
         r"\b(who|whom|whose)\b",
-        r"(?<!^)(?<![.!?] )\b[A-Z][a-z]+|\b(you|we|they|customers?|employees?|owners?|everyone|everybody|anybody|nobody"
+        r"(?<!^)(?<![.!?] )\b[A-Z][a-z]+|\b(we|customers?|employees?|owners?|everyone|everybody|anybody|nobody"
         r"|anyone|person|people|team|staff|children|adults|students|guests|members|parents)\b",
     ),
     "steps": (
@@ -108,19 +108,23 @@ def counted(text: str) -> str:
     return next(iter(terms(asked[1])), "") if asked else ""
 
 
-_FOCUS = re.compile(
+_THING = r"(?P<thing>(?!(?:kind|sort|type)s?\b)\w+)"
+_ASKED_FOR = re.compile(
     r"\b(?:which|(?:which|what) (?:kinds?|sorts?|types?) of|what(?= \w+ (?:is|are|do|does|can|should|must)\b)"
     r"|how (?:much|many)|(?:is|are|was|were) there(?: an?| any| some)?"
-    r"|(?:do|does|did) (?:\w+ ){1,4}?(?:have|offer|sell)(?: an?| any)?) (?P<thing>(?!(?:kind|sort|type)s?\b)\w+)",
+    rf"|(?:do|does|did) (?:\w+ ){{1,4}}?(?:have|offer|sell)(?: an?| any)?) {_THING}",
     re.IGNORECASE,
+)
+_SCOPE = re.compile(
+    rf"\b(?:at|in|to|for|from|on|with|by|does|do|is|are|can|will|may|must) (?:the|your|our) {_THING}", re.IGNORECASE
 )
 
 
-def focus(text: str) -> str:
-    """The term of the thing that is asked for by name: `wine` in "which wine goes with it", `gym` in "is there a gym";
-    or blank."""
-    asked = _FOCUS.search(text)
-    return next(iter(terms(asked["thing"])), "") if asked else ""
+def things(text: str) -> frozenset[str]:
+    """The terms of what is asked for by name (`wine` in "which wine goes with it"), and of where or of what it is asked
+    (`hotel` in "is there a gym in the hotel")."""
+    found = [*_ASKED_FOR.finditer(text), *_SCOPE.finditer(text)]
+    return frozenset(term for asked in found for term in terms(asked["thing"])[:1])
 
 
 def gives(form: str, sentence: str, things: str = "") -> bool:

@@ -26,6 +26,7 @@ _DAYS = re.compile(rf"{_WEEKDAY}(?:\s*(?:,|and|&|to|-|–|until|through)\s*{_WEE
 _HOURS = re.compile(
     r"(?:from )?(\d{1,2}(?:[:.]\d\d)?(?: ?[ap]m)?)\s*(?:to|-|–|until)\s*(\d{1,2}(?:[:.]\d\d)?(?: ?[ap]m)?)", re.I
 )
+_CLOCK = re.compile(r"\d{1,2}[:.]\d\d(?: ?[ap]m)?|\d{1,2} ?[ap]m", re.IGNORECASE)
 _OPENING = re.compile(r"\b(open|opening|hours|consultation|times)\b", re.IGNORECASE)
 _PART_OF_DAY = re.compile(r"(morning|afternoon|evening|night)s?", re.IGNORECASE)
 _ADJECTIVE = re.compile(r"(valid|available|open|made|included|\w+(able|ible|proof|less|free))", re.IGNORECASE)
@@ -40,6 +41,8 @@ def say_row(row: Row, title: str, headings: Sequence[str], question: str, contex
         subject = name if name and name.lower() not in _NO_NAME else "" if _NO_SUBJECT.search(title) else title
         return _sentence(_subject(subject, question), _plain(first, question), value)
     asked = _asked(others, question) or _asked(others, context) or _of_form(others, question) or others
+    if _CLOCK.fullmatch(first):
+        return _ended(f"At {first}: {', '.join(value for _, value in asked)}")
     if days := _on_days(first):
         return _on(days, asked, " ".join((title, *headings)))
     subject = _subject(first, question)

@@ -36,7 +36,7 @@ class Spelling:
         if is_english(word) or not word.isalpha() or not 4 <= len(word) <= LONGEST:
             return None
         alike = self._by_sound.get(jellyfish.metaphone(word), ())
-        by_sound = [known for known in alike if OSA.distance(word, known) <= _edits(word) + (len(word) > 5)]
+        by_sound = [known for known in alike if OSA.distance(word, known) <= _edits(word) + (len(word) > 4)]
         return min(by_sound, key=lambda known: OSA.distance(word, known)) if by_sound else _nearest(word, self._words)
 
     def parts(self, word: str) -> list[str]:

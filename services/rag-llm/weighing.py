@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.rag_llm.days import days_in
 from services.rag_llm.embedder import Vectors
 from services.rag_llm.excerpts import Excerpt, leans_on_previous
-from services.rag_llm.forms import STRICT, counted, focus, gives, said_by
+from services.rag_llm.forms import STRICT, counted, gives, said_by, things
 from services.rag_llm.meanings import Meanings
 from services.rag_llm.question import Query
 from services.rag_llm.settings import RetrievalConfig
@@ -37,10 +38,12 @@ OTHER_TITLE_WEIGHT = 1.5
 PRIOR = 1.0
 """Few and common words are covered by chance: it counts as if this much more were asked, and half of that covered."""
 
-FOCUS_PENALTY = 0.12
+THING_PENALTY = 0.2
 """Where the thing that is asked for by name, the wine in "which wine", is not in it;"""
 STRANGER_PENALTY = 0.4
 """For another document than the one that the question names by a word of its own."""
+DAY_PENALTY = 0.3
+"""For other days of the week than the question's."""
 CODE_PENALTY = 0.4
 """Of the penalty for another name, where it is a code such as `WPA3`: it may be what is asked about."""
 ROW_BONUS = 0.1
@@ -89,8 +92,9 @@ class Scales:
         """`leading`: the rows that have the most or the least of what is asked, by excerpt and place in it."""
         self._query, self._meanings, self._config, self._leading = query, meanings, config, leading
         self._extreme = asked_extreme(query.text)
-        self._things = counted(query.text)
-        self._focus = focus(query.text)
+        self._counted = counted(query.text)
+        self._things = things(query.text)
+        self._days = days_in(query.text)
         paths = [terms(excerpt.path) for excerpt in candidates]
         firsts = [terms(row[0][1]) for excerpt in candidates for row in excerpt.rows if row]
         # A word and a number are a name only where the documents use them so.
@@ -112,7 +116,7 @@ class Scales:
             # A row holds the names of its columns, the first one's as well.
             own = terms(f"{row[0][0]} {text}" if row else text)
             lead = lead if leans_on_previous(text) else set()
-            given = gives(self._query.form, text, self._things)
+            given = gives(self._query.form, text, self._counted)
             leader = self._leading.get((excerpt.id, at))
             if leader:  # it says so by standing first
                 own = [*own, *terms(leader.extreme.said)]
@@ -124,8 +128,10 @@ class Scales:
             misnamed = self._misnamed(own, path, () if row else everything)
             worth = similarity + self._config.coverage_weight * coverage + self._form(given)
             worth -= self._config.missing_name_penalty * misnamed
-            if credit.get(self._focus, 1.0) < NEAR_SHARE:
-                worth -= FOCUS_PENALTY
+            if any(credit.get(thing, 1.0) < NEAR_SHARE for thing in self._things):
+                worth -= THING_PENALTY
+            if self._days and (days := days_in(text) or days_in(excerpt.path)) and not self._days & days:
+                worth -= DAY_PENALTY
             if self._query.owners and excerpt.source not in self._query.owners:
                 worth -= STRANGER_PENALTY
             if self._newest and newest(path) == self._newest:
