@@ -64,7 +64,7 @@ _FORMS = {
         _NUMBER,
     ),
     "person": (
-        r"\b(who|whom|whose)\b",
+        r"\bwho(se)?\b",
         r"(?<!^)(?<![.!?] )\b[A-Z][a-z]+|\b(we|customers?|employees?|owners?|everyone|everybody|anybody|nobody"
         r"|anyone|person|people|team|staff|children|adults|students|guests|members|parents)\b",
     ),

@@ -16,6 +16,7 @@ from services.rag_llm.meanings import Meanings
 from services.rag_llm.passages import Entry
 from services.rag_llm.spelling import Spelling, commonness, english, is_english
 from services.rag_llm.subjects import Name, families, names_in
+from services.rag_llm.superlatives import is_superlative
 from services.rag_llm.terms import STOPWORDS, in_digits, terms, words
 
 CONTEXT_SHARE = 0.4
@@ -138,7 +139,7 @@ class Lexicon:
         return bool(terms(both)) and known(terms(both)) and not all(known(terms(part)) for part in pair)
 
     def _is_word(self, said: str) -> bool:
-        return self.vocabulary.issuperset(terms(said)) or is_english(said)
+        return self.vocabulary.issuperset(terms(said)) or is_english(said) or is_superlative(said)
 
     def _meant(self, said: str, name: bool) -> list[Word]:
         """What a word that is none was meant to be, as far as that can be told; a name is no everyday word misspelt."""

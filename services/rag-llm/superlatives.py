@@ -57,6 +57,11 @@ class Leader:
     named: bool
 
 
+def is_superlative(word: str) -> bool:
+    """Whether it is one of the words that rows are compared by."""
+    return any(word in f"{most} {least}".split() for most, least, _, _ in _SCALES)
+
+
 def asked_extreme(text: str) -> Extreme | None:
     """What the question wants the most or the least of; None: nothing, or another place than the first."""
     asked = _ASKED.search(text)
@@ -84,8 +89,11 @@ def leaders(extreme: Extreme, question: str, rows: Sequence[Row]) -> list[Leader
 
 
 def _meant(question: str, rows: Sequence[Row]) -> list[int]:
-    """The rows that the question is about: those that hold its words, as far as only some rows hold them."""
-    asked = frozenset(terms(question))
+    """The rows that the question is about: those that hold its words, as far as only some rows hold them.
+
+    What the first column is named after is no such word: a hut need not have it in its name.
+    """
+    asked = frozenset(terms(question)).difference(terms(rows[0][0][0]))
     held = [asked.intersection(terms(" ".join(value for _, value in row))) for row in rows]
     telling = {term for words_held in held for term in words_held if not all(term in other for other in held)}
     return [at for at, words_held in enumerate(held) if telling <= words_held] or [*range(len(rows))]
@@ -119,7 +127,7 @@ def _dimension(column: str, rows: Iterable[Row]) -> str | None:
 
 
 def _first(column: str, most: bool, rows: Sequence[Row], meant: Sequence[int]) -> list[int]:
-    """The rows with the largest, or the smallest, value; none where there are not two to compare."""
+    """The rows with the largest, or the smallest, value; none where there are not two to compare, or one is meant."""
     values = {at: amount[1] for at in meant for name, cell in rows[at] if name == column and (amount := quantity(cell))}
     best = (max if most else min)(values.values(), default=0.0)
-    return [at for at, value in values.items() if value == best] if len(values) > 1 else []
+    return [at for at, value in values.items() if value == best] if len(values) > 1 or len(meant) == 1 else []

@@ -40,6 +40,8 @@ PRIOR = 1.0
 
 THING_PENALTY = 0.2
 """Where the thing that is asked for by name, the wine in "which wine", is not in it;"""
+PERSON_PENALTY = 0.2
+"""Where somebody is asked for and nobody is in it;"""
 STRANGER_PENALTY = 0.4
 """For another document than the one that the question names by a word of its own."""
 DAY_PENALTY = 0.3
@@ -180,6 +182,8 @@ class Scales:
     def _form(self, given: bool) -> float:
         if self._query.form in STRICT:
             return 0.0 if given else -self._config.missing_form_penalty
+        if self._query.form == "person" and not given:
+            return -PERSON_PENALTY
         return self._config.form_bonus if given else 0.0
 
     def _misnamed(self, own: Sequence[str], path: Sequence[str], passage: Sequence[str]) -> float:
