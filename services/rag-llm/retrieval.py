@@ -15,6 +15,7 @@ from services.rag_llm.index import Index
 from services.rag_llm.meanings import MOST, Meanings
 from services.rag_llm.question import Lexicon, Query, understand
 from services.rag_llm.settings import RetrievalConfig
+from services.rag_llm.spelling import is_english
 from services.rag_llm.superlatives import MOST_ROWS, Leader, asked_extreme, leaders
 from services.rag_llm.terms import content
 from services.rag_llm.weighing import Scales, Sentence
@@ -138,4 +139,5 @@ def why(hits: Sequence[Hit], query: Query) -> str:
 
 
 def _content(excerpt: Excerpt) -> list[str]:
-    return content(" ".join((*excerpt.headings, excerpt.text)))
+    """The words whose meaning can be compared; a name has none."""
+    return [word for word in content(" ".join((*excerpt.headings, excerpt.text))) if is_english(word)]

@@ -25,8 +25,10 @@ _TENS = {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty 
 
 @functools.lru_cache(maxsize=50_000)
 def _words(text: str) -> tuple[str, ...]:
-    flat = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
-    return tuple(_WORD.findall("".join(c for c in flat if not unicodedata.combining(c))))
+    flat = text.lower().replace("’", "'")
+    if not flat.isascii():
+        flat = "".join(c for c in unicodedata.normalize("NFKD", flat) if not unicodedata.combining(c))
+    return tuple(_WORD.findall(flat))
 
 
 def words(text: str) -> list[str]:
@@ -73,6 +75,7 @@ def in_digits(said: Sequence[str]) -> Iterator[str]:
         at = end
 
 
+@functools.lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """A light stemmer: plural, -ing, -ed, -ly and a final e go; after steps 1 and 5 of Porter (1980)."""
     word = word.removesuffix("'s")
