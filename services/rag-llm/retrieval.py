@@ -131,6 +131,10 @@ def why(hits: Sequence[Hit], query: Query) -> str:
     said = f"{hits[0].excerpt.source}: similarity {best.similarity:.2f}, coverage {best.coverage:.2f}"
     if best.misnamed:
         said += f", but not about {', '.join(' '.join(name) for name in sorted(query.names))}"
+    if "document" in best.adjusted:
+        said += ", but the question names another document"
+    if "day" in best.adjusted:
+        said += ", but of another day"
     if query.form in STRICT and not best.gives:
         said += f", but without a {query.form}"
     if best.missing and not best.answers:

@@ -15,6 +15,7 @@ from services.rag_llm.question import Query
 from services.rag_llm.settings import RetrievalConfig
 from services.rag_llm.subjects import has, has_sibling, is_code, newest
 from services.rag_llm.superlatives import Leader, asked_extreme
+from services.rag_llm.tables import Row
 from services.rag_llm.terms import content, terms
 
 # What a word of the question counts, by where it stands. In the sentence itself: 1.
@@ -64,7 +65,8 @@ class Sentence:
 
     `coverage`: the share of the question's words that it and its headings hold; `missing`: those that they do not.
     `gives`: it has the form asked for. `misnamed`: above 0, the question names a model or a year, and this is about
-    another one. `leader`: it is a row that has the most or the least of what is asked.
+    another one. `adjusted`: what was added and taken away, by the reason. `leader`: it is a row
+    that has the most or the least of what is asked.
     """
 
     text: str
@@ -74,6 +76,7 @@ class Sentence:
     missing: tuple[str, ...]
     gives: bool
     misnamed: float
+    adjusted: Mapping[str, float]
     worth: float
     answers: bool
     vector: NDArray[np.float32]
@@ -128,24 +131,18 @@ class Scales:
             coverage = self._coverage(credit, {*terms(excerpt.title), *first})
             similarity = float(vector @ self._query.closely)
             misnamed = self._misnamed(own, path, () if row else everything)
-            worth = similarity + self._config.coverage_weight * coverage + self._form(given)
-            worth -= self._config.missing_name_penalty * misnamed
-            if any(credit.get(thing, 1.0) < NEAR_SHARE for thing in self._things):
-                worth -= THING_PENALTY
-            if self._days and (days := days_in(text) or days_in(excerpt.path)) and not self._days & days:
-                worth -= DAY_PENALTY
-            if self._query.owners and excerpt.source not in self._query.owners:
-                worth -= STRANGER_PENALTY
-            if self._newest and newest(path) == self._newest:
-                worth += NEWEST_BONUS
-            if row:
-                more = len(set(first) - self._query.weights.keys())
-                worth += ROW_BONUS * (not more and given and self._query.form in STRICT) - SPECIFIC_PENALTY * more
-                worth += ROW_BONUS if leader else -EXTREME_PENALTY * bool(self._extreme)
+            adjusted = {"form": self._form(given), "name": -self._config.missing_name_penalty * misnamed}
+            adjusted |= {"thing": -THING_PENALTY * any(credit.get(thing, 1.0) < NEAR_SHARE for thing in self._things)}
+            adjusted |= self._of_document(excerpt, path, text)
+            adjusted |= self._of_row(row, given, leader) if row else {}
+            worth = similarity + self._config.coverage_weight * coverage + sum(adjusted.values())
             missing = tuple(self._query.meant[term] for term, share in credit.items() if share < NEAR_SHARE)
             answers = worth >= self._config.answer_threshold
+            adjusted = {why: by for why, by in adjusted.items() if by}
             weighed.append(
-                Sentence(text, at, similarity, coverage, missing, given, misnamed, worth, answers, vector, leader)
+                Sentence(
+                    text, at, similarity, coverage, missing, given, misnamed, adjusted, worth, answers, vector, leader
+                )
             )
         return tuple(weighed)
 
@@ -178,6 +175,23 @@ class Scales:
         }
         covered = sum(weights[term] * share for term, share in credit.items())
         return (covered + PRIOR / 2) / (sum(weights.values()) + PRIOR)
+
+    def _of_document(self, excerpt: Excerpt, path: Sequence[str], text: str) -> dict[str, float]:
+        """For where it stands: in which document, of which day and year."""
+        days = (days_in(text) or days_in(excerpt.path)) if self._days else frozenset()
+        return {
+            "document": -STRANGER_PENALTY * bool(self._query.owners and excerpt.source not in self._query.owners),
+            "day": -DAY_PENALTY * bool(days and not self._days & days),
+            "newest": NEWEST_BONUS * bool(self._newest and newest(path) == self._newest),
+        }
+
+    def _of_row(self, row: Row, given: bool, leader: Leader | None) -> dict[str, float]:
+        """For a row: whether it is that of what the question names, or has the most or the least."""
+        more = len({*terms(row[0][1])} - self._query.weights.keys())
+        return {
+            "row": ROW_BONUS * (not more and given and self._query.form in STRICT) - SPECIFIC_PENALTY * more,
+            "extreme": ROW_BONUS if leader else -EXTREME_PENALTY * bool(self._extreme),
+        }
 
     def _form(self, given: bool) -> float:
         if self._query.form in STRICT:
