@@ -45,7 +45,7 @@ PERSON_PENALTY = 0.4
 """Where somebody is asked for and nobody is in it;"""
 STRANGER_PENALTY = 0.4
 """For another document than the one that the question names by a word of its own."""
-DAY_PENALTY = 0.4
+DAY_PENALTY = 0.5
 """For other days of the week than the question's."""
 CODE_PENALTY = 0.4
 """Of the penalty for another name, where it is a code such as `WPA3`: it may be what is asked about."""
