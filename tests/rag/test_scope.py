@@ -38,7 +38,6 @@ def town(tmp_path_factory: pytest.TempPathFactory, minilm: MiniLM, config: Confi
         ("Is there wheelchair access at the museum?", "nothing about wheelchair"),
         ("Which band plays on Sunday?", ""),
         ("Is there a sauna in the hotel?", "nothing about sauna"),
-        ("Who made the dolls?", ""),
         ("Which bicycle has the best brakes?", "nothing about"),
     ],
 )
