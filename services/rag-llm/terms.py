@@ -1,6 +1,7 @@
 """Text to the terms that lexical search compares: lower case, without endings and without words that say nothing."""
 
 import functools
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -102,9 +103,14 @@ def stem(word: str) -> str:
     return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
 
 
+_GROUPS = Path(__file__).with_name("synonyms.txt").read_text("utf-8")
+SYNONYMS = hashlib.sha256(_GROUPS.encode()).hexdigest()[:8]
+"""Names the synonyms: an index keeps terms, and with other synonyms they are others."""
+
+
 def _shared() -> dict[str, str]:
     """From each stem of a group to the first one's."""
-    lines = Path(__file__).with_name("synonyms.txt").read_text("utf-8").splitlines()
+    lines = _GROUPS.splitlines()
     groups = [line.split() for line in lines if line and not line.startswith("#")]
     return {stem(word): stem(group[0]) for group in groups for word in group}
 

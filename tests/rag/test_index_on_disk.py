@@ -108,14 +108,18 @@ def test_an_ingest_that_is_stopped_leaves_nothing(library: Library) -> None:
     assert [path.name for path in library.store.folder.iterdir() if path.is_dir()] == [index.folder.name]
 
 
-def test_other_settings_make_the_index_anew(library: Library) -> None:
-    """An index of another model or of other settings is not used."""
+def test_other_settings_make_the_index_anew(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index of another model, of other synonyms or of other settings is not used."""
     library.ingest()
     asked = library.embedder.texts
     library.embedder.name = "another model"
     index, _ = library.ingest()
     assert library.embedder.texts == 2 * asked
     assert "another model" in index.signature
+    with monkeypatch.context() as changed:
+        changed.setattr("services.rag_llm.ingest.SYNONYMS", "others")
+        assert library.store.load(signature(library.embedder, library.corpus.config)) is None
+    assert library.store.load(signature(library.embedder, library.corpus.config)) is not None
     library.corpus = Corpus(library.folder, library.corpus.config.model_copy(update={"excerpt_words": 20}))
     assert library.store.load(signature(library.embedder, library.corpus.config)) is None
 
