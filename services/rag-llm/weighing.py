@@ -41,8 +41,6 @@ PRIOR = 1.0
 
 THING_PENALTY = 0.2
 """Where the thing that is asked for by name, the wine in "which wine", is not in it;"""
-PERSON_PENALTY = 0.4
-"""Where somebody is asked for and nobody is in it;"""
 STRANGER_PENALTY = 0.4
 """For another document than the one that the question names by a word of its own."""
 DAY_PENALTY = 0.5
@@ -194,11 +192,9 @@ class Scales:
         }
 
     def _form(self, given: bool) -> float:
-        if self._query.form in STRICT:
-            return 0.0 if given else -self._config.missing_form_penalty
-        if self._query.form == "person" and not given:
-            return -PERSON_PENALTY
-        return self._config.form_bonus if given else 0.0
+        if given:
+            return 0.0 if self._query.form in STRICT else self._config.form_bonus
+        return -self._config.missing_form_penalty if self._query.form in (*STRICT, "person") else 0.0
 
     def _misnamed(self, own: Sequence[str], path: Sequence[str], passage: Sequence[str]) -> float:
         """0: it is about what the question names, or one of several; up to 1: about another one."""
