@@ -26,6 +26,7 @@ _DAYS = re.compile(rf"{_WEEKDAY}(?:\s*(?:,|and|&|to|-|–|until|through)\s*{_WEE
 _HOURS = re.compile(
     r"(?:from )?(\d{1,2}(?:[:.]\d\d)?(?: ?[ap]m)?)\s*(?:to|-|–|until)\s*(\d{1,2}(?:[:.]\d\d)?(?: ?[ap]m)?)", re.I
 )
+_COUNT = re.compile(r"\d[\d,]*")
 _CLOCK = re.compile(r"\d{1,2}[:.]\d\d(?: ?[ap]m)?|\d{1,2} ?[ap]m", re.IGNORECASE)
 _OPENING = re.compile(r"\b(open|opening|hours|consultation|times)\b", re.IGNORECASE)
 _PART_OF_DAY = re.compile(r"(morning|afternoon|evening|night)s?", re.IGNORECASE)
@@ -66,9 +67,11 @@ def say_leader(row: Row, leader: Leader, question: str) -> str:
         return _ended(f"{first}, at {_listed([f'{value} for {_lower(name)}' for name, value in cells])}")
     if leader.named:
         return _ended(f"{subject} {'have' if plural else 'has'} the {leader.extreme.said} {_lower(name)}: {value}")
-    return _ended(
-        f"{first}, at {value}" if _MONEY.search(value) else f"{first}: the {_lower(name)} {_is(name)} {value}"
-    )
+    if _MONEY.search(value):
+        return _ended(f"{first}, at {value}")
+    if _is_plural(name) and _COUNT.fullmatch(value):
+        return _ended(f"{first}, with {value} {_lower(name)}")
+    return _ended(f"{first}: the {_lower(name)} {_is(name)} {value}")
 
 
 def _is_property(column: str, title: str) -> bool:
@@ -114,6 +117,8 @@ def _sentence(subject: str, name: str, value: str) -> str:
             return _ended(f"{subject} {verb} {value}")
         if _says_for_whom(name, value):
             return _ended(f"{subject} {verb} {value} for {_lower(name)}")
+    if subject and not long and _is_plural(name) and _COUNT.fullmatch(value):
+        return _ended(f"{subject} {'have' if plural else 'has'} {value} {_lower(name)}")
     if value.lower() in ("yes", "no"):
         return _ended(_yes_or_no(subject or "It", name, value.lower() == "yes"))
     if _ADJECTIVE.fullmatch(name):

@@ -17,7 +17,7 @@ _SCALES = (
     # most, least, columns that grow with it, columns that fall with it
     ("expensive dearest priciest", "cheapest", "price", ""),
     ("heaviest", "lightest", "weight", ""),
-    ("biggest largest greatest", "smallest tiniest", "size area capacity volume population", ""),
+    ("biggest largest greatest", "smallest tiniest", "size area capacity volume population seats", ""),
     ("longest", "shortest", "length duration distance", ""),
     ("tallest highest", "lowest", "height elevation altitude", ""),
     ("deepest", "shallowest", "depth", ""),

@@ -16,7 +16,7 @@ from services.rag_llm.settings import RetrievalConfig
 from services.rag_llm.subjects import has, has_sibling, is_code, newest
 from services.rag_llm.superlatives import Leader, asked_extreme
 from services.rag_llm.tables import Row
-from services.rag_llm.terms import content, terms
+from services.rag_llm.terms import content, terms, words
 
 # What a word of the question counts, by where it stands. In the sentence itself: 1.
 LEAD_SHARE = 0.9
@@ -51,6 +51,8 @@ ROW_BONUS = 0.1
 """For the row of what the question names, where it has a value of the form that is asked for."""
 SPECIFIC_PENALTY = 0.05
 """For each word of a row's first cell that the question does not have: an Aurora 3 Plus is no Aurora 3."""
+DENIED_PENALTY = 0.3
+"""For a row with a "no" where it is asked which ones have it;"""
 EXTREME_PENALTY = 0.4
 """For a row where the cheapest or the largest is asked for, and this is not known to be it."""
 NEWEST_BONUS = 0.03
@@ -97,6 +99,7 @@ class Scales:
         self._extreme = asked_extreme(query.text)
         self._counted = counted(query.text)
         self._things = things(query.text)
+        self._choosing = words(query.text)[:1] == ["which"]
         self._days = days_in(query.text)
         paths = [terms(excerpt.path) for excerpt in candidates]
         firsts = [terms(row[0][1]) for excerpt in candidates for row in excerpt.rows if row]
@@ -186,7 +189,11 @@ class Scales:
     def _of_row(self, row: Row, given: bool, leader: Leader | None) -> dict[str, float]:
         """For a row: whether it is that of what the question names, or has the most or the least."""
         more = len({*terms(row[0][1])} - self._query.weights.keys())
+        denied = self._choosing and any(
+            value.lower() == "no" and self._query.weights.keys() >= {*terms(name)} for name, value in row[1:]
+        )
         return {
+            "denied": -DENIED_PENALTY * denied,
             "row": ROW_BONUS * (not more and given and self._query.form in STRICT) - SPECIFIC_PENALTY * more,
             "extreme": ROW_BONUS if leader else -EXTREME_PENALTY * bool(self._extreme),
         }

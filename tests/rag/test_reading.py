@@ -55,6 +55,17 @@ def test_lists_in_lists(text: str, sentences: list[str]) -> None:
     assert said(read("a.md", text)) == sentences
 
 
+@pytest.mark.parametrize("source", ["a.md", "a.txt"])
+def test_a_list_of_names_and_what_belongs_to_them(source: str) -> None:
+    """What introduces it goes with the names, and each item stands alone."""
+    document = read(source, "We offer these courses:\n\n- Printing: Tuesdays, with Ana\n- Choir: Thursdays\n")
+    assert said(document) == [
+        "We offer these courses: Printing and Choir.",
+        "Printing: Tuesdays, with Ana.",
+        "Choir: Thursdays.",
+    ]
+
+
 def test_markup_is_not_spoken() -> None:
     """Links, emphasis, code marks, pictures and comments leave only their words."""
     text = "See **the** [page](http://example.org/x) and type `make up`. ![logo](a.png) <!-- hidden -->"

@@ -17,6 +17,8 @@ TOWN = {
     "hotel.md": "# Hotel Astra\n\nAll rooms can be reached by wheelchair. Breakfast is served until ten.\n",
     "festival.md": "# Town festival\n\n## Saturday\n\nThe band Foxtail plays in the barn.\n\n"
     "## Sunday\n\nChildren carve pumpkins in the castle park.\n",
+    "centre.md": "# Community centre\n\n| Room | Projector | Seats |\n|---|---|---|\n"
+    "| Hall | yes | 120 |\n| Studio | no | 30 |\n| Attic | yes | 12 |\n",
     "bikes.csv": f"Bicycle,Price,Weight,Use\n{BIKES}\n",
 }
 
@@ -54,6 +56,9 @@ async def test_what_is_said_of_another_is_no_answer(town: Counter, question: str
         ("Can I reach my hotel room by wheelchair?", "All rooms can be reached by wheelchair."),
         ("Which band plays on Saturday?", "The band Foxtail plays in the barn."),
         ("When is the museum closed?", "The museum is closed on Mondays."),
+        ("Which rooms have a projector?", "The Hall has projector. The Attic has projector."),
+        ("Does the studio have a projector?", "The studio has no projector."),
+        ("How many seats does the attic have?", "The attic has 12 seats."),
         ("What is the cheapest bicycle?", "The Model 79 is the cheapest, at 821 euros."),
         ("which bicycle is the lightest", "The Model 0 is the lightest: the weight is 10.0 kg."),
     ],

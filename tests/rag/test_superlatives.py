@@ -69,6 +69,7 @@ def test_amounts(text: str, amount: tuple[str, float] | None) -> None:
         ),
         ("which ferry has the most seats", FERRIES, ["The Bea has the most seats: 1,200."]),
         ("which ferry has the fewest seats", FERRIES, ["The Cleo has the fewest seats: 40."]),
+        ("Which is the largest ferry?", FERRIES, ["The Bea is the largest, with 1,200 seats."]),
         ("What is the heaviest fruit?", FRUIT, ["The Melon is the heaviest: the weight is 1.5 kg."]),
         (
             "What is the cheapest fruit?",
