@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.speech import VISEMES
 from services.tts.engine import Pcm
-from services.tts.spectrum import BANDS, SILENT, Frames, Spectrum
+from services.tts.spectrum import BANDS, SILENT, Spectrum
 
 TAPS = ((-2, -1, 0, 1, 2), (-3, -2, -1, 0, 1), (-6, -3, 0), (-12, -6, 0))
 """Frames that each layer reads, relative to its own."""
@@ -20,30 +19,21 @@ PAST = -sum(taps[0] for taps in TAPS)
 AHEAD = sum(taps[-1] for taps in TAPS)
 WEIGHTS = Path(__file__).parent / "mouth_model.npz"
 
-LogLikely = NDArray[np.float32]
-"""[n, shapes]: log of how much more likely each shape is, given the sound, than it is on the whole."""
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Weights [taps · inputs, outputs] and biases."""
 
 
 @dataclass(frozen=True, slots=True)
 class MouthModel:
-    """`layers`: weights [taps · inputs, outputs], biases; the last reads one frame. `prior`: shares of the shapes."""
+    """The convolutions and a last layer that reads one frame; `prior`: how often each shape was seen in training."""
 
-    layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    layers: tuple[Layer, ...]
     prior: NDArray[np.float32]
 
-    def posteriors(self, frames: Frames) -> NDArray[np.float32]:
-        """[n + PAST + AHEAD, BANDS] to the probabilities of the shapes [n, shapes]."""
-        x: NDArray[np.float32] = frames
-        for taps, (weights, bias) in zip(TAPS, self.layers[:-1], strict=True):
-            first, last = taps[0], taps[-1]
-            n = len(x) - last + first
-            stacked = np.concatenate([x[tap - first : tap - first + n] for tap in taps], axis=1)
-            y = np.maximum(stacked @ weights + bias, 0)
-            x = y + x[-first : -first + n] if x.shape[1] == y.shape[1] else y
-        weights, bias = self.layers[-1]
-        logits = x @ weights + bias
-        likely = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(likely / likely.sum(axis=1, keepdims=True), np.float32)
+    @property
+    def convolutions(self) -> list[tuple[tuple[int, ...], Layer]]:
+        """Each with the frames that it reads. Where as much goes in as comes out, the input is added."""
+        return list(zip(TAPS, self.layers, strict=False))
 
 
 @cache
@@ -57,23 +47,34 @@ def mouth_model() -> MouthModel:
 
 
 class Listener:
-    """One utterance: sound in, probabilities of the shapes out, a row each 10 ms."""
+    """One utterance: sound in, probabilities of the shapes out, a row each 10 ms. Before and after it is silent."""
 
     def __init__(self, model: MouthModel, sr: int) -> None:
         """Raises ValueError for a rate outside 8–48 kHz."""
         self._model = model
         self._spectrum = Spectrum(sr)
-        self._frames: Frames = np.full((PAST, BANDS), SILENT, np.float32)
+        # Each layer's last inputs, which its next outputs read again.
+        self._inputs = [
+            np.zeros((0, len(weights) // len(taps)), np.float32) for taps, (weights, _) in model.convolutions
+        ]
+        self._through(np.full((PAST, BANDS), SILENT, np.float32))
 
     def push(self, pcm: Pcm, *, final: bool) -> NDArray[np.float32]:
         """[n, shapes]: the rows that are known now; with `final` all."""
-        new = [self._frames, self._spectrum.push(pcm, final=final)]
+        frames = self._spectrum.push(pcm, final=final)
         if final:
-            new.append(np.full((AHEAD, BANDS), SILENT, np.float32))
-        frames = np.concatenate(new)
-        ready = len(frames) - PAST - AHEAD
-        if ready <= 0:
-            self._frames = frames
-            return np.zeros((0, len(VISEMES)), np.float32)
-        self._frames = frames[ready:]
-        return self._model.posteriors(frames)
+            frames = np.concatenate([frames, np.full((AHEAD, BANDS), SILENT, np.float32)])
+        return self._through(frames)
+
+    def _through(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        for index, (taps, (weights, bias)) in enumerate(self._model.convolutions):
+            x = np.concatenate([self._inputs[index], x])
+            n = max(len(x) - taps[-1] + taps[0], 0)
+            self._inputs[index] = x[n:]
+            stacked = np.concatenate([x[tap - taps[0] : tap - taps[0] + n] for tap in taps], axis=1)
+            y = np.maximum(stacked @ weights + bias, 0)
+            x = y + x[-taps[0] : n - taps[0]] if x.shape[1] == y.shape[1] else y
+        weights, bias = self._model.layers[-1]
+        logits = x @ weights + bias
+        likely = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(likely / likely.sum(axis=1, keepdims=True), np.float32)
