@@ -15,7 +15,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test test-vllm test-network compose-test check bench bench-rag bench-images ingest clean
+.PHONY: help up setup test test-vllm test-network compose-test check bench bench-rag bench-images bench-visemes train-visemes ingest clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,12 @@ bench: setup .venv/.installed-dev ## the whole path, measured at a WebRTC viewer
 bench-rag: .venv/.installed-dev ## what rag-llm finds and says, and how it grows to 100 000 passages; JSON on the last line
 	@$(PY) -m tests.rag.bench
 
+bench-visemes: .venv/.installed-dev ## mouth shapes found in the sound of voices not trained on; needs flite; JSON on the last line
+	@$(PY) -m tests.tts.bench
+
+train-visemes: .venv-visemes/.installed ## train the model that finds them anew, on one core
+	@.venv-visemes/bin/python -m services.tts.training
+
 bench-images: .venv/.installed ## sizes and build times of the images; empties the builder's cache; JSON on the last line
 	@$(PY) -m tests.bench.images
 
@@ -66,7 +72,7 @@ ingest: .venv/.installed ## read the documents in CORPUS_DIR into the index
 	@$(PY) -m services.rag_llm.ingest
 
 clean: ## remove all that was installed and built
-	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-visemes .run .pytest_cache .mypy_cache .ruff_cache
 	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: requirements.lock
@@ -76,6 +82,10 @@ clean: ## remove all that was installed and built
 .venv/.installed-dev: requirements-dev.lock
 	@tools/install $<
 	@touch .venv/.installed $@
+
+.venv-visemes/.installed: services/tts/requirements-visemes.lock
+	@VENV=.venv-visemes tools/install $<
+	@touch $@
 
 .run/bin/sfu-gateway: $(shell find $(GATEWAY) -name '*.go' -o -name 'go.*') | .venv/.installed
 	@echo "Building the gateway (the first time this compiles its libraries: up to a minute)"

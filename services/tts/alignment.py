@@ -17,13 +17,14 @@ from services.common.speech import VISEMES, Viseme
 LAG = 2
 """Frames of the future that a decision takes into account."""
 
-_SHARPNESS = 0.7  # neighbouring frames say nearly the same; each one's evidence counts less
+_SHARPNESS = 0.45  # neighbouring frames say nearly the same; each one's evidence counts less
 _UNLIKELY = 0.01  # what a frame can count against a sound at most, before it is sharpened
-_FILLER = 0.25  # a frame that is not the text's against one that is
+_FILLER = 0.05  # a frame that is not the text's against one that is
 _PAUSE, _PAUSE_AT_MARK = 0.08, 0.6  # how likely a rest between words is
 _LEFT_OUT = 1e-4  # how likely a word is left out
 _BEHIND, _FORWARD = 40, 160  # states around the likeliest that are looked at
-_TRUST = 0.75  # in the text, where its sound fits, against the sound alone
+_UNFIT, _FIT = 0.45, 0.6  # how well the text fits the sound, where it is not trusted at all, and wholly
+_MEMORY = 60  # frames over which that is judged
 
 Likely = NDArray[np.float64]
 
@@ -76,6 +77,7 @@ class Alignment:
         self._alpha[0] = 0.8
         self._alpha[1:2] = 0.2
         self._begun = False
+        self._fit = _FIT
         self._pending: deque[tuple[Likely, Likely, Likely, slice]] = deque()  # posteriors, emissions, alpha, states
 
     def push(self, posteriors: NDArray[np.float32], *, final: bool) -> list[Settled]:
@@ -132,10 +134,13 @@ class Alignment:
         gamma = alpha * beta[states]
         gamma /= gamma.sum()
         gap = self._is_gap[states]
-        shapes = np.bincount(self._shape[states][~gap], gamma[~gap], len(VISEMES))
-        shapes = _TRUST * shapes + (1 - _TRUST) * row * (1 - gamma[gap].sum())
+        resting = float(gamma[gap].sum())
+        read = np.bincount(self._shape[states][~gap], gamma[~gap], len(VISEMES))
+        if resting < 0.5:
+            # How likely what is read is, against what is heard most.
+            self._fit += (float(read @ row) / ((1 - resting) * float(row.max())) - self._fit) / _MEMORY
+        trust = min(max((self._fit - _UNFIT) / (_FIT - _UNFIT), 0.0), 1.0)
         # A gap is a rest as far as it sounds like one, and else whatever is heard.
-        resting = gamma[gap].sum()
-        shapes += resting * row
+        shapes = trust * read + (1 - trust * (1 - resting)) * row
         best = int(gamma.argmax())
         return Settled(shapes, int(self._word[states][best]), not gap[best])

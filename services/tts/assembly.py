@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import soxr
 
-from services.common.speech import CHUNK_MS, Chunk, Speech, VisemeAt, Word
+from services.common.speech import CHUNK_MS, Chunk, Speech, Viseme, VisemeAt, Word
 from services.tts.engine import Line, Part, Pcm
 from services.tts.visemes import shapes
 
@@ -32,12 +32,16 @@ class Assembler:
         self._line_made = 0
         self._visemes: deque[VisemeAt] = deque()
         self._words: deque[Word] = deque()
-        self._shape: str | None = None
+        self._shape: Viseme | None = None
 
     def push(self, line: Line, part: Part, *, final: bool) -> list[Speech]:
         """The messages that are complete with this part; with `final` all that is left, the last marked so."""
         if part.phones:
             self._place(line, part)
+        for viseme in part.visemes:
+            self._shape_at(self._ms(0) + viseme.t, viseme.v)
+        for word in part.words:
+            self._words.append(Word(t0=self._ms(0) + word.t0, t1=self._ms(0) + word.t1, text=word.text))
         self._line_made += len(part.pcm)
         if part.last:
             self._line_start += self._line_made
@@ -50,15 +54,18 @@ class Assembler:
         """Put the line's mouth shapes and words on the utterance's clock."""
         length = part.phones[-1].end + round(line.pause_ms * self._in / 1000)
         for sample, shape in shapes(part.phones, length):
-            if shape != self._shape:
-                self._visemes.append(VisemeAt(t=self._ms(sample), v=shape))
-                self._shape = shape
+            self._shape_at(self._ms(sample), shape)
         at = part.phones[0].start
         for index, word in enumerate(line.words):
             own = [phone for phone in part.phones if phone.word == index]
             start, end = (own[0].start, own[-1].end) if own else (at, at)
             self._words.append(Word(t0=self._ms(start), t1=self._ms(end), text=word.text))
             at = end
+
+    def _shape_at(self, ms: int, shape: Viseme) -> None:
+        if shape != self._shape:
+            self._visemes.append(VisemeAt(t=ms, v=shape))
+            self._shape = shape
 
     def _ms(self, sample: int) -> int:
         return round((self._line_start + sample) * 1000 / self._in)

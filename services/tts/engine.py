@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.speech import VisemeAt, Word
+
 Pcm = NDArray[np.int16]
 """Mono samples."""
 
@@ -55,11 +57,17 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The next stretch of a line's sound. The first part carries all phones of the line."""
+    """The next stretch of a line's sound.
+
+    The first part carries all phones of the line; or, where the engine has none, each what is certain by
+    now, in ms from the line's start: all changes of shape that lie in the part, and the words that have ended.
+    """
 
     pcm: Pcm
     phones: tuple[Phone, ...]
     last: bool
+    visemes: tuple[VisemeAt, ...] = ()
+    words: tuple[Word, ...] = ()
 
 
 class Engine(Protocol):

@@ -69,7 +69,7 @@ def track_line(line: Line, sr: int) -> VisemeTracker:
 
 def _following(lines: list[Line], sr: int) -> VisemeTracker:
     model = mouth_model()
-    return Tracker(lines, Listener(model, sr), model.prior)
+    return Tracker(lines, sr, Listener(model, sr), model.prior)
 
 
 class Ear(Protocol):
@@ -83,9 +83,10 @@ class Ear(Protocol):
 class Tracker:
     """Follows the lines by what the ear hears."""
 
-    def __init__(self, lines: list[Line], ear: Ear, prior: NDArray[np.float32]) -> None:
+    def __init__(self, lines: list[Line], sr: int, ear: Ear, prior: NDArray[np.float32]) -> None:
         """`prior`: how likely each shape is on the whole."""
-        self._ear = ear
+        self._sr, self._ear = sr, ear
+        self._samples = 0
         self._words = [word.text for line in lines for word in line.words]
         marked = [bool(word.mark) for line in lines for word in line.words]
         self._alignment = Alignment(list(_expected(lines)), marked, prior)
@@ -95,6 +96,7 @@ class Tracker:
         self._began_ms: int | None = None  # when that one began
 
     def feed(self, pcm: Pcm, final: bool) -> Tracked:
+        self._samples += len(pcm)
         visemes: list[VisemeAt] = []
         words: list[Word] = []
         for frame in self._alignment.push(self._ear.push(pcm, final=final), final=final):
@@ -107,6 +109,9 @@ class Tracker:
                 self._began_ms = self._now_ms
             self._now_ms += HOP_MS
         if final:
+            self._now_ms = min(
+                self._now_ms, self._samples * 1000 // self._sr
+            )  # the last frame may reach beyond the end
             words += self._until(len(self._words))
             if self._shape not in (None, "SIL"):
                 visemes.append(VisemeAt(t=self._now_ms, v="SIL"))

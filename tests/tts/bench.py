@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.speech import VISEMES, VisemeAt, Word
-from services.tts.engine import Engine, Line, Pcm, Voice
+from services.tts.engine import Line, Pcm, Voice
 from services.tts.espeak_engine import EspeakEngine
 from services.tts.mouth_model import Listener, mouth_model
 from services.tts.spectrum import Spectrum
 from services.tts.text.lines import lines_of
 from services.tts.tracking import Tracker
 from services.tts.training.flite import FliteEngine
-from services.tts.training.speech import HELD_OUT, Said, instant, say
+from services.tts.training.speech import HELD_OUT, Said, Speaks, instant, say
 from services.tts.visemes import shapes
 
 _CORPUS = Path(__file__).parents[2] / "corpus"
@@ -166,7 +166,7 @@ def sentences(voice: Voice, count: int) -> Iterator[Line]:
     yield from lines[:: max(len(lines) // count, 1)][:count]
 
 
-def held_out() -> Iterator[tuple[str, Engine, list[Voice]]]:
+def held_out() -> Iterator[tuple[str, Speaks, list[Voice]]]:
     flite = FliteEngine()
     for voice in flite.voices:
         yield voice.name, flite, [voice]
@@ -183,9 +183,9 @@ def main() -> None:
             said = say(engine, Line(line.words, voice, line.pause_ms))
             sr = voice.sample_rate
             for method, tracker in (
-                ("sound", Tracker([], Listener(model, sr), model.prior)),
-                ("text", Tracker([said.line], Loudness(sr), np.full(len(VISEMES), 1 / len(VISEMES), np.float32))),
-                ("both", Tracker([said.line], Listener(model, sr), model.prior)),
+                ("sound", Tracker([], sr, Listener(model, sr), model.prior)),
+                ("text", Tracker([said.line], sr, Loudness(sr), np.full(len(VISEMES), 1 / len(VISEMES), np.float32))),
+                ("both", Tracker([said.line], sr, Listener(model, sr), model.prior)),
             ):
                 judge(scores[method], said, *follow(scores[method], tracker, said))
         table[name] = {method: {k: round(v, 3) for k, v in score.row().items()} for method, score in scores.items()}

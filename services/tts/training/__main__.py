@@ -3,6 +3,7 @@
 import random
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +16,11 @@ from services.tts.catalog import load
 from services.tts.mouth_model import AHEAD, PAST, TAPS, WEIGHTS
 from services.tts.settings import TtsSettings
 from services.tts.spectrum import BANDS, HOP_MS, SILENT, Frames
-from services.tts.training.augmentation import heard
+from services.tts.training.augmentation import heard, other_voice
 from services.tts.training.speech import training_speech
 
 _SEED = 20
-_LINES, _VERSIONS = 2400, 2  # spoken lines, and how often each is heard
+_LINES, _VERSIONS = 2000, 2  # spoken lines, and how often each is heard
 _CHANNELS = 80
 _EPOCHS, _BATCH, _CROP = 10, 32, 200
 _NO_LABEL = -100
@@ -33,8 +34,11 @@ def material() -> tuple[Frames, Labels]:
     gap = np.full((PAST, BANDS), SILENT, np.float32)
     frames, labels = [gap], [np.full(PAST, _NO_LABEL)]
     for said in training_speech(catalog.engine(catalog.default), rng, _LINES):
-        for _ in range(_VERSIONS):
-            new, speed = heard(said.pcm, said.line.voice.sample_rate, rng)
+        rate = said.line.voice.sample_rate
+        for version in range(_VERSIONS):
+            # There is one neural voice; as others it stands for the many that there are elsewhere.
+            pcm = other_voice(said.pcm, rate, rng) if version and said.line.voice.engine == "piper" else said.pcm
+            new, speed = heard(pcm, rate, rng)
             fine = np.array(said.labels(1))
             at = ((np.arange(len(new)) + 0.5) * HOP_MS * speed).astype(int)
             frames += [new, gap]
@@ -42,7 +46,7 @@ def material() -> tuple[Frames, Labels]:
     return np.concatenate(frames), np.concatenate(labels)
 
 
-class Network(nn.Module):
+class Network(nn.Module):  # type: ignore[misc]  # torch is not there where types are checked
     """What `mouth_model.MouthModel` computes."""
 
     def __init__(self) -> None:
@@ -112,7 +116,8 @@ def main() -> None:
     sys.stdout.write(f"{len(frames) * HOP_MS / 60_000:.0f} minutes of sound in {spoken - began:.0f} s\n")
     network = train(frames, labels)
     counts = np.bincount(labels[labels != _NO_LABEL], minlength=len(VISEMES))
-    np.savez_compressed(WEIGHTS, **network.layers(), prior=(counts / counts.sum()).astype(np.float32))
+    stored: dict[str, Any] = {**network.layers(), "prior": (counts / counts.sum()).astype(np.float32)}
+    np.savez_compressed(WEIGHTS, **stored)
     sys.stdout.write(f"trained in {time.perf_counter() - spoken:.0f} s; {WEIGHTS.stat().st_size} bytes written\n")
 
 

@@ -30,6 +30,28 @@ def heard(pcm: Pcm, rate: int, rng: random.Random) -> tuple[Frames, float]:
     return (_other_throat(frames, rng) if rng.random() < 0.5 else frames), speed
 
 
+def other_voice(pcm: Pcm, rate: int, rng: random.Random) -> Pcm:
+    """Another speaker of the same sounds at the same times: the pitch and the formants of a voice moved apart.
+
+    The WORLD vocoder takes the sound apart and puts it together again (Morise et al. 2016).
+    """
+    import pyworld  # not for those who only move sound
+
+    sound = pcm.astype(np.float64) / 32768
+    pitch, times = pyworld.dio(sound, rate)
+    envelope = pyworld.cheaptrick(sound, pitch, times, rate)
+    noisiness = pyworld.d4c(sound, pitch, times, rate)
+    higher = 2 ** rng.uniform(-0.5, 1.1)
+    longer = higher**-0.25 * rng.uniform(0.93, 1.07)  # the throat: high voices have short ones
+    bins = np.arange(envelope.shape[1])
+    from_bins = np.minimum(bins * longer, bins[-1])
+    moved = np.array([np.interp(from_bins, bins, row) for row in envelope])
+    changed = pyworld.synthesize(pitch * higher, moved, noisiness, rate)[: len(pcm)]
+    whole = np.zeros(len(pcm))
+    whole[: len(changed)] = changed
+    return np.clip(np.round(whole * 32767), -32768, 32767).astype(np.int16)
+
+
 def _room(sound: Pcm, sr: int, rng: random.Random, noise: np.random.Generator) -> Pcm:
     """An echo that decays by 60 dB in 0.1 to 0.4 s, quieter than what is heard directly."""
     decay = rng.uniform(0.1, 0.4)

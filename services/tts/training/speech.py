@@ -4,12 +4,13 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 from spellchecker import SpellChecker
 
 from services.common.speech import VISEMES
-from services.tts.engine import Engine, Line, Pcm, Phone, Voice, Written
+from services.tts.engine import Engine, Line, Part, Pcm, Phone, Voice, Written
 from services.tts.espeak import espeak
 from services.tts.espeak_engine import EspeakEngine
 from services.tts.visemes import shapes
@@ -47,7 +48,11 @@ class Said:
         return [VISEMES.index(changes[i][1]) if i >= 0 else 0 for i in at.tolist()]
 
 
-def say(engine: Engine, line: Line) -> Said:
+class Speaks(Protocol):
+    def speak(self, line: Line) -> Iterator[Part]: ...
+
+
+def say(engine: Speaks, line: Line) -> Said:
     parts = list(engine.speak(line))
     return Said(line, np.concatenate([part.pcm for part in parts]), parts[0].phones)
 
@@ -74,15 +79,15 @@ def instant(tag: str) -> Voice:
 
 
 def training_speech(neural: Engine, rng: random.Random, lines: int) -> Iterator[Said]:
-    """`lines` lines: one in four neural, one in five in other languages, the rest espeak's variants in English."""
+    """`lines` lines: two in five neural, one in seven in other languages, the rest espeak's variants in English."""
     instant_engine = EspeakEngine()
     while lines:
         draw = rng.random()
         variant = rng.choice(VARIANTS)
-        engine: Engine = instant_engine
-        if draw < 0.25:
+        engine: Speaks = instant_engine
+        if draw < 0.4:
             language, voice, engine = "en", neural.voices[0], neural
-        elif draw < 0.45:
+        elif draw < 0.55:
             language = rng.choice(sorted(LANGUAGES))
             voice = instant(LANGUAGES[language] + variant)
         else:
