@@ -21,6 +21,7 @@ _SHARPNESS = 0.45  # neighbouring frames say nearly the same; each one's evidenc
 _UNLIKELY = 0.01  # what a frame can count against a sound at most, before it is sharpened
 _FILLER = 0.05  # a frame that is not the text's against one that is
 _PAUSE, _PAUSE_AT_MARK = 0.08, 0.6  # how likely a rest between words is
+_RESTS = 0.93  # how likely a rest lasts another frame
 _LEFT_OUT = 1e-4  # how likely a word is left out
 _BEHIND, _FORWARD = 40, 160  # states around the likeliest that are looked at
 _UNFIT, _FIT = 0.45, 0.6  # how well the text fits the sound, where it is not trusted at all, and wholly
@@ -31,7 +32,7 @@ Likely = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One sound of the text: its shape, about how many frames it lasts, the index of its word, whether one ends."""
+    """One sound of the text: its shape, about how many frames it lasts, the index of its word."""
 
     shape: Viseme
     frames: float
@@ -52,7 +53,7 @@ class Alignment:
 
     def __init__(self, sounds: Sequence[Expected], pauses: Sequence[bool], prior: NDArray[np.float32]) -> None:
         """`sounds`: in order, words from 0; `pauses`: after which word a rest is expected; `prior`: of the shapes."""
-        shape, word, stay, gaps = [0], [0], [0.9 if sounds else 1.0], [0]
+        shape, word, stay, gaps = [0], [0], [_RESTS if sounds else 1.0], [0]
         enter = [1.0]  # how likely a state is entered by the one before it; for gaps: rather than jumped over
         for i, sound in enumerate(sounds):
             parts = max(1, min(3, round(sound.frames / 2)))
@@ -65,13 +66,12 @@ class Alignment:
                 gaps.append(len(shape))
                 shape.append(0)
                 word.append(sound.word + 1)
-                stay.append(1.0 if last else 0.93)
+                stay.append(1.0 if last else _RESTS)
                 enter.append(1.0 if last else _PAUSE_AT_MARK if pauses[sound.word] else _PAUSE)
         self._shape, self._word = np.array(shape), np.array(word)
         self._stay, self._enter = np.array(stay), np.array(enter)
         self._is_gap = np.zeros(len(shape), bool)
         self._is_gap[gaps] = True
-        self._gaps = np.array(gaps)
         self._prior = prior.astype(np.float64)
         self._alpha = np.zeros(len(shape))
         self._alpha[0] = 0.8
@@ -122,16 +122,19 @@ class Alignment:
     def _settle(self) -> Settled:
         """The oldest pending frame, in the light of those after it."""
         row, _, alpha, states = self._pending.popleft()
-        beta = np.ones(len(self._alpha))
+        first = min([states.start, *(seen.start for _, _, _, seen in self._pending)])
+        last = max([states.stop, *(seen.stop for _, _, _, seen in self._pending)])
+        stay, enter = self._stay[first:last], self._enter[first:last]
+        beta = np.ones(last - first)
         for _, later, _, seen in reversed(self._pending):
-            weighted = np.zeros(len(beta))
-            weighted[seen] = later * beta[seen]
-            beta = self._stay * weighted
-            move = 1 - self._stay
-            beta[:-1] += move[:-1] * self._enter[1:] * weighted[1:]
-            beta[:-2] += move[:-2] * (1 - self._enter[1:-1]) * weighted[2:]
+            weighted = np.zeros(last - first)
+            inner = slice(seen.start - first, seen.stop - first)
+            weighted[inner] = later * beta[inner]
+            beta = stay * weighted
+            beta[:-1] += (1 - stay[:-1]) * enter[1:] * weighted[1:]
+            beta[:-2] += (1 - stay[:-2]) * (1 - enter[1:-1]) * weighted[2:]
             beta /= beta.max()
-        gamma = alpha * beta[states]
+        gamma = alpha * beta[states.start - first : states.stop - first]
         gamma /= gamma.sum()
         gap = self._is_gap[states]
         resting = float(gamma[gap].sum())
