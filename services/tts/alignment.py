@@ -17,10 +17,11 @@ from services.common.speech import VISEMES, Viseme
 LAG = 2
 """Frames of the future that a decision takes into account."""
 
-_SHARPNESS = 0.45  # neighbouring frames say nearly the same; each one's evidence counts less
+_SHARPNESS = 0.5  # neighbouring frames say nearly the same; each one's evidence counts less
 _UNLIKELY = 0.01  # what a frame can count against a sound at most, before it is sharpened
 _FILLER = 0.05  # a frame that is not the text's against one that is
 _PAUSE, _PAUSE_AT_MARK = 0.08, 0.6  # how likely a rest between words is
+_PARTS = 4  # of a sound at most: the more, the nearer it lasts to what is expected
 _RESTS = 0.93  # how likely a rest lasts another frame
 _LEFT_OUT = 1e-4  # how likely a word is left out
 _BEHIND, _FORWARD = 40, 160  # states around the likeliest that are looked at
@@ -56,7 +57,7 @@ class Alignment:
         shape, word, stay, gaps = [0], [0], [_RESTS if sounds else 1.0], [0]
         enter = [1.0]  # how likely a state is entered by the one before it; for gaps: rather than jumped over
         for i, sound in enumerate(sounds):
-            parts = max(1, min(3, round(sound.frames / 2)))
+            parts = max(1, min(_PARTS, round(sound.frames / 2)))
             shape += [VISEMES.index(sound.shape)] * parts
             word += [sound.word] * parts
             stay += [max(1 - parts / max(sound.frames, 1), 0.05)] * parts

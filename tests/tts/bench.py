@@ -21,7 +21,7 @@ from services.tts.spectrum import Spectrum
 from services.tts.text.lines import lines_of
 from services.tts.tracking import Tracker
 from services.tts.training.flite import FliteEngine
-from services.tts.training.speech import HELD_OUT, Said, Speaks, instant, say
+from services.tts.training.speech import HELD_OUT, RECORDED_HELD_OUT, Said, Speaks, instant, say
 from services.tts.visemes import shapes
 
 _CORPUS = Path(__file__).parents[2] / "corpus"
@@ -167,7 +167,7 @@ def sentences(voice: Voice, count: int) -> Iterator[Line]:
 
 
 def held_out() -> Iterator[tuple[str, Speaks, list[Voice]]]:
-    flite = FliteEngine()
+    flite = FliteEngine(RECORDED_HELD_OUT)
     for voice in flite.voices:
         yield voice.name, flite, [voice]
     yield "espeak-held-out", EspeakEngine(), [instant("en-us" + variant) for variant in HELD_OUT]

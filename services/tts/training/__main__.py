@@ -36,8 +36,8 @@ def material() -> tuple[Frames, Labels]:
     for said in training_speech(catalog.engine(catalog.default), rng, _LINES):
         rate = said.line.voice.sample_rate
         for version in range(_VERSIONS):
-            # There is one neural voice; as others it stands for the many that there are elsewhere.
-            pcm = other_voice(said.pcm, rate, rng) if version and said.line.voice.engine == "piper" else said.pcm
+            # There are few recorded speakers here; as others they stand for the many that there are elsewhere.
+            pcm = other_voice(said.pcm, rate, rng) if version and said.line.voice.engine != "espeak" else said.pcm
             new, speed = heard(pcm, rate, rng)
             fine = np.array(said.labels(1))
             at = ((np.arange(len(new)) + 0.5) * HOP_MS * speed).astype(int)

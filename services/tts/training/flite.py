@@ -1,6 +1,4 @@
-"""libflite through ctypes: voices with exact times for each sound and word. They are kept for tests and benches:
-nothing is trained on them.
-"""
+"""libflite through ctypes: recorded speakers with exact times for each sound and word."""
 
 import ctypes as c
 import ctypes.util
@@ -70,7 +68,7 @@ class FliteEngine:
 
     name = "flite"
 
-    def __init__(self, names: tuple[str, ...] = ("slt", "rms", "awb", "kal16")) -> None:
+    def __init__(self, names: tuple[str, ...]) -> None:
         for name in names:
             _registered(name)
         self.voices = tuple(
