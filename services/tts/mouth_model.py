@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.tts.engine import Pcm
-from services.tts.spectrum import BANDS, SILENT, Spectrum
+from services.tts.spectrum import SILENT, Frames, Spectrum, Timbre
 
 TAPS = ((-2, -1, 0, 1, 2), (-3, -2, -1, 0, 1), (-6, -3, 0), (-12, -6, 0))
 """Frames that each layer reads, relative to its own."""
@@ -25,10 +25,13 @@ Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class MouthModel:
-    """The convolutions and a last layer that reads one frame; `prior`: how often each shape was seen in training."""
+    """The convolutions and a last layer that reads one frame; `prior`: how often each shape was seen in training;
+    `usual`: the mean of the frames there.
+    """
 
     layers: tuple[Layer, ...]
     prior: NDArray[np.float32]
+    usual: NDArray[np.float32]
 
     @property
     def convolutions(self) -> list[tuple[tuple[int, ...], Layer]]:
@@ -43,7 +46,12 @@ def mouth_model() -> MouthModel:
         layers = tuple(
             (stored[f"w{i}"].astype(np.float32), stored[f"b{i}"].astype(np.float32)) for i in range(len(TAPS) + 1)
         )
-        return MouthModel(layers, stored["prior"].astype(np.float32))
+        return MouthModel(layers, stored["prior"], stored["usual"])
+
+
+def silence(frames: int, usual: NDArray[np.float32]) -> Frames:
+    """What stands before and after an utterance."""
+    return np.tile(SILENT - usual, (frames, 1))
 
 
 class Listener:
@@ -53,17 +61,18 @@ class Listener:
         """Raises ValueError for a rate outside 8–48 kHz."""
         self._model = model
         self._spectrum = Spectrum(sr)
+        self._timbre = Timbre(model.usual)
         # Each layer's last inputs, which its next outputs read again.
         self._inputs = [
             np.zeros((0, len(weights) // len(taps)), np.float32) for taps, (weights, _) in model.convolutions
         ]
-        self._through(np.full((PAST, BANDS), SILENT, np.float32))
+        self._through(silence(PAST, model.usual))
 
     def push(self, pcm: Pcm, *, final: bool) -> NDArray[np.float32]:
         """[n, shapes]: the rows that are known now; with `final` all."""
-        frames = self._spectrum.push(pcm, final=final)
+        frames = self._timbre.push(self._spectrum.push(pcm, final=final))
         if final:
-            frames = np.concatenate([frames, np.full((AHEAD, BANDS), SILENT, np.float32)])
+            frames = np.concatenate([frames, silence(AHEAD, self._model.usual)])
         return self._through(frames)
 
     def _through(self, x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,6 +16,11 @@ _FLOOR = 1e-7  # mean power in a band; what is below is silence for every voice
 Frames = NDArray[np.float32]
 """[n, BANDS]; frame i is centred on 10 i + 5 ms."""
 
+LOUD = -0.5
+"""Frames with a band above this (-50 dBFS) sound."""
+
+_USUAL_FRAMES, _MEMORY_FRAMES = 30, 100  # how many frames what is usual counts as; how many are remembered
+
 SILENT = np.float32((np.log10(_FLOOR) + 4) / 2)
 """A band without sound."""
 
@@ -57,6 +62,27 @@ class Spectrum:
     def _start(self, frame: int) -> int:
         """The first sample of a frame's window."""
         return frame * HOP_MS * self._sr // 1000 + self._sr * HOP_MS // 2000 - self._window // 2
+
+
+class Timbre:
+    """Takes away what all frames of an utterance have in common: how loud it is, the microphone, the voice's own tone.
+
+    That is a running mean over about the last second that sounded. It begins with what is usual.
+    """
+
+    def __init__(self, usual: NDArray[np.float32]) -> None:
+        """`usual`: the mean [BANDS] of frames that sound."""
+        self._mean = usual.copy()
+        self._heard = _USUAL_FRAMES
+
+    def push(self, frames: Frames) -> Frames:
+        relative = np.empty_like(frames)
+        for i, frame in enumerate(frames):
+            if frame.max() > LOUD:
+                self._heard = min(self._heard + 1, _MEMORY_FRAMES)
+                self._mean += (frame - self._mean) / np.float32(self._heard)
+            relative[i] = frame - self._mean
+        return relative
 
 
 def log_mel(windows: Pcm, sr: int) -> Frames:

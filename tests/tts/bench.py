@@ -20,12 +20,12 @@ from services.tts.mouth_model import Listener, mouth_model
 from services.tts.spectrum import Spectrum
 from services.tts.text.lines import lines_of
 from services.tts.tracking import Tracker
-from services.tts.training.flite import FliteEngine
-from services.tts.training.speech import HELD_OUT, RECORDED_HELD_OUT, Said, Speaks, instant, say
+from services.tts.training.speech import HELD_OUT, Said, Speaks, instant, say
 from services.tts.visemes import shapes
+from tests.tts.flite import FliteEngine
 
 _CORPUS = Path(__file__).parents[2] / "corpus"
-_LINES = 15  # of each voice
+_LINES = 40  # of each voice
 _FED_MS = 20
 _FRAME_MS = 20
 _NEAR_MS = 20  # a mouth that closes this much too early or too late has closed
@@ -167,7 +167,7 @@ def sentences(voice: Voice, count: int) -> Iterator[Line]:
 
 
 def held_out() -> Iterator[tuple[str, Speaks, list[Voice]]]:
-    flite = FliteEngine(RECORDED_HELD_OUT)
+    flite = FliteEngine()
     for voice in flite.voices:
         yield voice.name, flite, [voice]
     yield "espeak-held-out", EspeakEngine(), [instant("en-us" + variant) for variant in HELD_OUT]

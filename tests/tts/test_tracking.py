@@ -98,6 +98,17 @@ def test_every_rate_is_heard(rate: int) -> None:
     assert score.closed == score.closures
 
 
+@pytest.mark.parametrize("gain", [0.1, 0.3, 1.5])
+def test_a_quiet_voice_is_heard_as_well(gain: float) -> None:
+    """20 dB less or a little clipping change little."""
+    said = spoken(SENTENCES[0])
+    pcm = np.clip(said.pcm * gain, -32768, 32767).astype(np.int16)
+    score = Score()
+    judge(score, said, *fed(track_line(said.line, said.line.voice.sample_rate), pcm))
+    assert score.agree / score.frames > 0.65
+    assert score.closed == score.closures
+
+
 def test_a_rate_that_cannot_be_followed_is_named() -> None:
     with pytest.raises(ValueError, match="at 96000 Hz cannot be followed; 8000 to 48000"):
         track("Hello.", 96000)

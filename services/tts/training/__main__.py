@@ -13,36 +13,44 @@ from torch.nn import functional
 
 from services.common.speech import VISEMES
 from services.tts.catalog import load
-from services.tts.mouth_model import AHEAD, PAST, TAPS, WEIGHTS
+from services.tts.mouth_model import AHEAD, PAST, TAPS, WEIGHTS, silence
 from services.tts.settings import TtsSettings
-from services.tts.spectrum import BANDS, HOP_MS, SILENT, Frames
+from services.tts.spectrum import BANDS, HOP_MS, LOUD, Frames, Timbre
 from services.tts.training.augmentation import heard, other_voice
 from services.tts.training.speech import training_speech
 
 _SEED = 20
 _LINES, _VERSIONS = 2000, 2  # spoken lines, and how often each is heard
 _CHANNELS = 80
-_EPOCHS, _BATCH, _CROP = 10, 32, 200
+_EPOCHS, _BATCH, _CROP = 12, 32, 200
 _NO_LABEL = -100
 Labels = NDArray[np.int64]
 
 
-def material() -> tuple[Frames, Labels]:
-    """All frames in a row, `PAST` silent ones between lines, and their labels."""
+def material() -> list[tuple[Frames, Labels]]:
+    """The frames of each line as it is heard, and the index of the shape in each."""
     rng = random.Random(_SEED)
     catalog = load(TtsSettings(tts_engine="piper", tts_voice="joe"))
-    gap = np.full((PAST, BANDS), SILENT, np.float32)
-    frames, labels = [gap], [np.full(PAST, _NO_LABEL)]
+    lines = []
     for said in training_speech(catalog.engine(catalog.default), rng, _LINES):
         rate = said.line.voice.sample_rate
+        fine = np.array(said.labels(1))
         for version in range(_VERSIONS):
-            # There are few recorded speakers here; as others they stand for the many that there are elsewhere.
+            # There is one recorded speaker here; as others he stands for the many that there are elsewhere.
             pcm = other_voice(said.pcm, rate, rng) if version and said.line.voice.engine != "espeak" else said.pcm
-            new, speed = heard(pcm, rate, rng)
-            fine = np.array(said.labels(1))
-            at = ((np.arange(len(new)) + 0.5) * HOP_MS * speed).astype(int)
-            frames += [new, gap]
-            labels += [fine[np.minimum(at, len(fine) - 1)], np.full(PAST, _NO_LABEL)]
+            frames, speed = heard(pcm, rate, rng)
+            at = ((np.arange(len(frames)) + 0.5) * HOP_MS * speed).astype(int)
+            lines.append((frames, fine[np.minimum(at, len(fine) - 1)]))
+    return lines
+
+
+def joined(lines: list[tuple[Frames, Labels]], usual: NDArray[np.float32]) -> tuple[Frames, Labels]:
+    """All in a row, with silence between lines that has no label."""
+    gap, unlabelled = silence(PAST, usual), np.full(PAST, _NO_LABEL)
+    frames, labels = [gap], [unlabelled]
+    for new, shapes in lines:
+        frames += [Timbre(usual).push(new), gap]
+        labels += [shapes, unlabelled]
     return np.concatenate(frames), np.concatenate(labels)
 
 
@@ -111,12 +119,15 @@ def train(frames: Frames, labels: Labels) -> Network:
 def main() -> None:
     torch.set_num_threads(1)
     began = time.perf_counter()
-    frames, labels = material()
+    lines = material()
+    sounding = np.concatenate([frames[frames.max(axis=1) > LOUD] for frames, _ in lines])
+    usual = sounding.mean(axis=0)
+    frames, labels = joined(lines, usual)
     spoken = time.perf_counter()
     sys.stdout.write(f"{len(frames) * HOP_MS / 60_000:.0f} minutes of sound in {spoken - began:.0f} s\n")
     network = train(frames, labels)
     counts = np.bincount(labels[labels != _NO_LABEL], minlength=len(VISEMES))
-    stored: dict[str, Any] = {**network.layers(), "prior": (counts / counts.sum()).astype(np.float32)}
+    stored: dict[str, Any] = {**network.layers(), "prior": (counts / counts.sum()).astype(np.float32), "usual": usual}
     np.savez_compressed(WEIGHTS, **stored)
     sys.stdout.write(f"trained in {time.perf_counter() - spoken:.0f} s; {WEIGHTS.stat().st_size} bytes written\n")
 

@@ -13,7 +13,6 @@ from services.common.speech import VISEMES
 from services.tts.engine import Engine, Line, Part, Pcm, Phone, Voice, Written
 from services.tts.espeak import espeak
 from services.tts.espeak_engine import EspeakEngine
-from services.tts.training.flite import FliteEngine
 from services.tts.visemes import shapes
 
 VARIANTS = (
@@ -24,9 +23,6 @@ VARIANTS = (
 )  # fmt: skip
 HELD_OUT = ("+anika", "+benjamin", "+iven", "+max", "+shelby", "+travis", "+sandro")
 """Variants of espeak that nothing is trained on."""
-
-RECORDED, RECORDED_HELD_OUT = ("awb", "kal16"), ("slt", "rms")
-"""flite's speakers: two men to train on; a woman and a man that nothing is trained on."""
 
 ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-029")
 LANGUAGES = {"de": "de", "fr": "fr-fr", "es": "es", "it": "it", "pt": "pt-br", "nl": "nl", "ru": "ru"}
@@ -83,19 +79,15 @@ def instant(tag: str) -> Voice:
 
 
 def training_speech(neural: Engine, rng: random.Random, lines: int) -> Iterator[Said]:
-    """`lines` lines: half by recorded speakers (joe, and those of flite), one in seven in other languages
-    and the rest in English by espeak's variants.
-    """
-    instant_engine, flite = EspeakEngine(), FliteEngine(RECORDED)
+    """`lines` lines: two in five neural, one in seven in other languages, the rest in English by espeak's variants."""
+    instant_engine = EspeakEngine()
     while lines:
         draw = rng.random()
         variant = rng.choice(VARIANTS)
         engine: Speaks = instant_engine
-        if draw < 0.3:
+        if draw < 0.4:
             language, voice, engine = "en", neural.voices[0], neural
-        elif draw < 0.5:
-            language, voice, engine = "en", rng.choice(flite.voices), flite
-        elif draw < 0.65:
+        elif draw < 0.55:
             language = rng.choice(sorted(LANGUAGES))
             voice = instant(LANGUAGES[language] + variant)
         else:

@@ -1,4 +1,4 @@
-"""libflite through ctypes: recorded speakers with exact times for each sound and word."""
+"""libflite through ctypes: recorded speakers with exact times for each sound and word. Nothing is trained on them."""
 
 import ctypes as c
 import ctypes.util
@@ -17,7 +17,7 @@ _IPA = {
     "ow": "o ʊ", "oy": "ɔ ɪ", "p": "p", "r": "ɹ", "s": "s", "sh": "ʃ", "t": "t", "th": "θ", "uh": "ʊ", "uw": "u",
     "v": "v", "w": "w", "y": "j", "z": "z", "zh": "ʒ",
 }  # fmt: skip
-_GENDERS = {"slt": "female"}
+_SPEAKERS = ("slt", "rms", "awb", "kal16")
 
 
 class _Wave(c.Structure):
@@ -68,11 +68,11 @@ class FliteEngine:
 
     name = "flite"
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        for name in names:
+    def __init__(self) -> None:
+        for name in _SPEAKERS:
             _registered(name)
         self.voices = tuple(
-            Voice(f"flite-{n}", self.name, "en-us", "female" if n == "slt" else "male", 16000) for n in names
+            Voice(f"flite-{n}", self.name, "en-us", "female" if n == "slt" else "male", 16000) for n in _SPEAKERS
         )
 
     def speak(self, line: Line) -> Iterator[Part]:
