@@ -27,6 +27,8 @@ _LEFT_OUT = 1e-4  # how likely a word is left out
 _BEHIND, _FORWARD = 40, 160  # states around the likeliest that are looked at
 _UNFIT, _FIT = 0.45, 0.6  # how well the text fits the sound, where it is not trusted at all, and wholly
 _MEMORY = 60  # frames over which that is judged
+_CLOSED = VISEMES.index("PP")
+_CLOSES = 3.0  # a mouth that stays open on a B is seen; one that closes a little early or late is not
 
 Likely = NDArray[np.float64]
 
@@ -144,6 +146,7 @@ class Alignment:
             # How likely what is read is, against what is heard most.
             self._fit += (float(read @ row) / ((1 - resting) * float(row.max())) - self._fit) / _MEMORY
         trust = min(max((self._fit - _UNFIT) / (_FIT - _UNFIT), 0.0), 1.0)
+        read[_CLOSED] *= _CLOSES
         # A gap is a rest as far as it sounds like one, and else whatever is heard.
         shapes = trust * read + (1 - trust * (1 - resting)) * row
         best = int(gamma.argmax())

@@ -64,14 +64,13 @@ class Score:
     cpu_s: float = 0
     speech_s: float = 0
 
-    def row(self) -> dict[str, float]:
-        """Errors count what was missed as infinite."""
-        shape, either, word = (np.array(x or [0.0]) for x in (self.shape_ms, self.any_ms, self.word_ms))
-        found = np.isfinite(shape)
+    def row(self) -> dict[str, float | None]:
+        """What was missed counts as infinitely far; None is a quantile that is infinite, or of nothing."""
+        shape, either, word = (np.array(x or [np.inf]) for x in (self.shape_ms, self.any_ms, self.word_ms))
         return {
             "boundary_ms_p50": _quantile(shape, 0.5),
             "boundary_ms_p90": _quantile(shape, 0.9),
-            "boundary_found": float(found.mean()),
+            "boundary_found": float(np.isfinite(shape).mean()),
             "any_boundary_ms_p50": _quantile(either, 0.5),
             "any_boundary_ms_p90": _quantile(either, 0.9),
             "changes_per_true_change": self.changes / max(len(shape), 1),
@@ -86,8 +85,9 @@ class Score:
         }
 
 
-def _quantile(errors: NDArray[np.float64], q: float) -> float:
-    return float(np.quantile(errors, q, method="higher"))
+def _quantile(errors: NDArray[np.float64], q: float) -> float | None:
+    error = float(np.quantile(errors, q, method="higher"))
+    return error if np.isfinite(error) else None
 
 
 Spans = list[tuple[float, float, str]]
@@ -175,7 +175,7 @@ def held_out() -> Iterator[tuple[str, Speaks, list[Voice]]]:
 
 def main() -> None:
     model = mouth_model()
-    table: dict[str, dict[str, dict[str, float]]] = {}
+    table: dict[str, dict[str, dict[str, float | None]]] = {}
     for name, engine, voices in held_out():
         scores = {method: Score() for method in ("sound", "text", "both")}
         for i, line in enumerate(sentences(voices[0], _LINES)):
@@ -188,9 +188,12 @@ def main() -> None:
                 ("both", Tracker([said.line], sr, Listener(model, sr), model.prior)),
             ):
                 judge(scores[method], said, *follow(scores[method], tracker, said))
-        table[name] = {method: {k: round(v, 3) for k, v in score.row().items()} for method, score in scores.items()}
+        table[name] = {
+            method: {k: v if v is None else round(v, 3) for k, v in score.row().items()}
+            for method, score in scores.items()
+        }
         for method, row in table[name].items():
-            sys.stdout.write(f"{name:16} {method:6} {'  '.join(f'{k} {v:g}' for k, v in row.items())}\n")
+            sys.stdout.write(f"{name:16} {method:6} {'  '.join(f'{k} {v}' for k, v in row.items())}\n")
             sys.stdout.flush()
     sys.stdout.write(json.dumps(table) + "\n")
 
