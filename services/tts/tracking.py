@@ -105,8 +105,11 @@ class Tracker:
                 self._shape = shape
                 visemes.append(VisemeAt(t=self._now_ms, v=shape))
             words += self._until(frame.word)
-            if frame.inside and frame.word == self._word and self._began_ms is None:
-                self._began_ms = self._now_ms
+            if frame.word == self._word:
+                if not frame.inside:
+                    self._began_ms = None  # it only seemed to begin
+                elif self._began_ms is None:
+                    self._began_ms = self._now_ms
             self._now_ms += HOP_MS
         if final:
             self._now_ms = min(

@@ -22,7 +22,7 @@ from services.tts.text.lines import lines_of
 from services.tts.tracking import Tracker
 from services.tts.training.speech import HELD_OUT, Said, Speaks, instant, say
 from services.tts.visemes import shapes
-from tests.tts.flite import FliteEngine
+from tests.tts.flite import UNKNOWN, FliteEngine
 
 _CORPUS = Path(__file__).parents[2] / "corpus"
 _LINES = 40  # of each voice
@@ -80,6 +80,7 @@ class Score:
             "closure_precision": self.shown_right / max(self.shown, 1),
             "word_ms_p50": _quantile(word, 0.5),
             "word_ms_p90": _quantile(word, 0.9),
+            "words": len(self.word_ms) // 2,
             "added_latency_ms": self.lag_ms,
             "cpu_ms_per_s": 1000 * self.cpu_s / self.speech_s,
         }
@@ -107,7 +108,8 @@ def true_words(said: Said) -> list[tuple[float, float] | None]:
     """Start and end of each word, ms; None where none of its sounds is known."""
     own: list[list[int]] = [[] for _ in said.line.words]
     for phone in said.phones:
-        own[phone.word] += [phone.start, phone.end]
+        if phone.word != UNKNOWN:
+            own[phone.word] += [phone.start, phone.end]
     rate = said.line.voice.sample_rate
     return [(min(x) * 1000 / rate, max(x) * 1000 / rate) if x else None for x in own]
 

@@ -3,6 +3,7 @@
 import ctypes as c
 import ctypes.util
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -17,6 +18,9 @@ _IPA = {
     "ow": "o ʊ", "oy": "ɔ ɪ", "p": "p", "r": "ɹ", "s": "s", "sh": "ʃ", "t": "t", "th": "θ", "uh": "ʊ", "uw": "u",
     "v": "v", "w": "w", "y": "j", "z": "z", "zh": "ʒ",
 }  # fmt: skip
+UNKNOWN = -1
+"""The word of a sound in a line of which it cannot be told."""
+
 _SPEAKERS = ("slt", "rms", "awb", "kal16")
 
 
@@ -93,12 +97,14 @@ class FliteEngine:
                         words.append(word)
                     parts = _IPA[sound].split()
                     cuts = np.linspace(start, end, len(parts) + 1).round().astype(int).tolist()
-                    spoken = min(len(words), len(said.spans)) - 1
                     phones += [
-                        Phone(ipa, a, b, said.spans[spoken][2])
-                        for ipa, a, b in zip(parts, cuts, cuts[1:], strict=False)
+                        Phone(ipa, a, b, len(words) - 1) for ipa, a, b in zip(parts, cuts, cuts[1:], strict=False)
                     ]
                 start, item = end, flite.item_next(item)
         finally:
             flite.delete_utterance(utterance)
-        yield Part(pcm, tuple(phones), True)
+        written = [word for _, _, word in said.spans]
+        if len(words) != len(written):
+            # flite says some written words as several, and does not tell which.
+            written = [UNKNOWN] * len(words)
+        yield Part(pcm, tuple(replace(phone, word=written[phone.word]) for phone in phones), True)
