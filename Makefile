@@ -16,7 +16,7 @@ export CGO_ENABLED := 0
 export PYTHON ?= python3
 
 .PHONY: help up setup setup-echomimic setup-xtts test test-echomimic test-xtts test-vllm test-network compose-test check
-.PHONY: bench bench-echomimic bench-xtts bench-rag bench-images ingest clean
+.PHONY: bench bench-echomimic bench-xtts bench-rag bench-images bench-visemes train-visemes ingest clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -76,6 +76,12 @@ bench: setup .venv/.installed-dev ## the whole path, measured at a WebRTC viewer
 bench-rag: .venv/.installed-dev ## what rag-llm finds and says, and how it grows to 100 000 passages; JSON on the last line
 	@$(PY) -m tests.rag.bench
 
+bench-visemes: .venv/.installed-dev ## mouth shapes found in the sound of voices not trained on; needs flite; JSON on the last line
+	@$(PY) -m tests.tts.bench
+
+train-visemes: .venv-visemes/.installed ## train the model that finds them anew, on one core
+	@.venv-visemes/bin/python -m services.tts.training
+
 bench-images: .venv/.installed ## sizes and build times of the images; empties the builder's cache; JSON on the last line
 	@$(PY) -m tests.bench.images
 
@@ -83,7 +89,7 @@ ingest: .venv/.installed ## read the documents in CORPUS_DIR into the index
 	@$(PY) -m services.rag_llm.ingest
 
 clean: ## remove all that was installed and built
-	rm -rf .venv .venv-echomimic .venv-xtts .run .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-echomimic .venv-xtts .venv-visemes .run .pytest_cache .mypy_cache .ruff_cache
 	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: requirements.lock
@@ -109,6 +115,10 @@ clean: ## remove all that was installed and built
 .venv-xtts/.installed-dev: services/tts/requirements-xtts-dev.lock
 	@VENV=.venv-xtts tools/install $<
 	@touch .venv-xtts/.installed $@
+
+.venv-visemes/.installed: services/tts/requirements-visemes.lock
+	@VENV=.venv-visemes tools/install $<
+	@touch $@
 
 .run/bin/sfu-gateway: $(shell find $(GATEWAY) -name '*.go' -o -name 'go.*') | .venv/.installed
 	@echo "Building the gateway (the first time this compiles its libraries: up to a minute)"

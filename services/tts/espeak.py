@@ -79,6 +79,9 @@ class Espeak:
             raise OSError("espeak-ng could not be started: its data is missing; install the requirements again")
         self._lock = threading.Lock()
         self._language = ""
+        self._voices: dict[str, tuple[str, int]] = {}
+        for tag, voice in self._listed():
+            self._voices.setdefault(tag, voice)
         self._pcm: list[bytes] = []
         self._phonemes: list[Sounding] = []
         self._callback = _Callback(self._receive)  # kept: C holds no reference to it
@@ -86,22 +89,25 @@ class Espeak:
 
     def languages(self) -> Iterator[tuple[str, int]]:
         """(language tag, gender: 1 male, 2 female, 0 unknown) of each language that the library speaks."""
+        return ((tag, gender) for tag, (_, gender) in self._voices.items())
+
+    def _listed(self) -> Iterator[tuple[str, tuple[str, int]]]:
+        """Of each voice its language's tag, the library's name for it ("roa/fr" for "fr-fr"), the gender."""
         self._library.espeak_ListVoices.restype = c.POINTER(c.POINTER(_Voice))
-        seen = set()
         for voice in self._library.espeak_ListVoices(None):
             if not voice:
                 return
             tag = voice.contents.languages[1:].decode().lower()  # the first byte is a priority
-            if tag not in seen:
-                seen.add(tag)
-                yield tag, voice.contents.gender
+            yield tag, (voice.contents.identifier.decode(), voice.contents.gender)
 
     def read(self, text: str, language: str) -> Reading:
-        """Say `text`. Raises ValueError for a language that the library does not speak."""
+        """Say `text`, in a language or in one with a variant ("de+f2"). Raises ValueError for one that is not there."""
         encoded = text.encode() + b"\0"
         with self._lock:
             if language != self._language:
-                if self._library.espeak_SetVoiceByName(language.encode()):
+                tag, plus, variant = language.partition("+")
+                name, _ = self._voices.get(tag, (tag, 0))
+                if self._library.espeak_SetVoiceByName((name + plus + variant).encode()):
                     raise ValueError(f"espeak-ng does not speak {language!r}")
                 self._language = language
             self._pcm, self._phonemes = [], []

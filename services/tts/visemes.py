@@ -32,19 +32,27 @@ def viseme(ipa: str) -> Viseme | None:
     return _VISEME.get(bare) or _VISEME.get(bare[-1:])
 
 
-def shapes(phones: Sequence[Phone], end: int) -> Iterator[tuple[int, Viseme]]:
-    """(sample, shape) at each change of shape in a line of `end` samples; rest between phones and at both ends."""
-    now: Viseme | None = None
-    at = 0
+def shapes_of(phones: Sequence[Phone]) -> list[Viseme]:
+    """The mouth shape of each sound, in its surroundings."""
+    found: list[Viseme] = []
     for i, phone in enumerate(phones):
-        if phone.start > at and now != "SIL":
-            now = "SIL"
-            yield at, now
         shape = viseme(phone.ipa)
         if shape is None and phone.ipa.strip(_SIGNS) in _TAKES_THE_NEXT:
             following = phones[i + 1 : i + 2]
             shape = viseme(following[0].ipa) if following else None
-        shape = shape or ("EH" if now in (None, "SIL") else now)
+        joined = i > 0 and phone.start <= phones[i - 1].end
+        found.append(shape or (found[-1] if joined else "EH"))
+    return found
+
+
+def shapes(phones: Sequence[Phone], end: int) -> Iterator[tuple[int, Viseme]]:
+    """(sample, shape) at each change of shape in a line of `end` samples; rest between phones and at both ends."""
+    now: Viseme | None = None
+    at = 0
+    for phone, shape in zip(phones, shapes_of(phones), strict=True):
+        if phone.start > at and now != "SIL":
+            now = "SIL"
+            yield at, now
         if shape != now:
             now = shape
             yield phone.start, shape

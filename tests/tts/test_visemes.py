@@ -166,3 +166,11 @@ def test_stretches_join_without_a_seam() -> None:
     whole = model.sound(plan, 0, total)
     pieces = [model.sound(plan, i, min(i + 17, total)) for i in range(0, total, 17)]
     assert np.abs(np.concatenate(pieces) - whole).max() < 1 / 32768
+
+
+def test_every_listed_language_is_spoken() -> None:
+    """Also those whose voice the library knows by another name than the language's, such as French."""
+    for tag, _ in espeak().languages():
+        espeak().read("1", tag)
+    assert {"fr-fr", "en-gb"} <= {tag for tag, _ in espeak().languages()}
+    assert len(espeak().read("bonne pomme", "fr-fr").phonemes) > 5
