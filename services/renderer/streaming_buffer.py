@@ -26,7 +26,16 @@ PLAYING_TICKS = 5
 EDGE = 5 * SAMPLES_PER_MS
 """Where sound is cut, the last value glides to zero over this many samples instead of clicking."""
 
-_GLIDE = (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, EDGE))).astype(np.float32)
+FADE = 10 * SAMPLES_PER_MS
+"""Speech that is paused fades out over this many of its samples, and in again over as many of the next."""
+
+
+def _fall(samples: int) -> NDArray[np.float32]:
+    """From 1 to 0, without a corner."""
+    return (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, samples))).astype(np.float32)
+
+
+_GLIDE = _fall(EDGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,7 @@ class _Turn:
     end_ms: int = 0
     played: int = 0
     dry: bool = False
+    faded: bool = False  # paused, and silent
     _taken: int = 0
     _waiting: int = 0
     _blocks: deque[Sound] = field(default_factory=deque)
@@ -143,7 +153,8 @@ class _Turn:
 
     def sounds_at(self, ahead: int) -> bool:
         """Whether there is speech `ahead` samples after the place that has been played; before it, if negative."""
-        return not self.over and (0 if self.dry else -self.played) <= ahead < self._waiting
+        stands = self.dry or self.faded
+        return not self.over and (0 if stands else -self.played) <= ahead < self._waiting
 
     @property
     def exhausted(self) -> bool:
@@ -164,6 +175,7 @@ class StreamingBuffer:
         self.capacity_ms = capacity_ms
         self.heard_turn = 0  # newest turn of which something was heard
         self._cancelled = 0
+        self._paused = 0  # turns up to this one stand still
         self._turn = _Turn(0, SAMPLE_RATE, over=True)
         self._last = 0  # the sample that went out last
         self._sounding = 0  # the turn that it belongs to
@@ -210,6 +222,19 @@ class StreamingBuffer:
         self._cancelled = max(self._cancelled, turn)
         if self._turn.number <= turn and not self._turn.over:
             self._turn.drop()
+        return self.heard_ms(turn)
+
+    def pause(self, turn: int) -> None:
+        """Turns up to this one stand still: what sounds fades out within the next tick, what is yet to come waits."""
+        self._paused = max(self._paused, turn)
+
+    def resume(self, turn: int) -> None:
+        """Turns up to this one go on with the very next sample. A pause of a newer turn stays."""
+        if turn >= self._paused:
+            self._paused = 0
+
+    def heard_ms(self, turn: int) -> int:
+        """How much of the turn was heard, ms; 0 for one that is not the newest."""
         return self._turn.heard_ms if self._turn.number == turn else 0
 
     def tick(self) -> Tick:
@@ -221,7 +246,8 @@ class StreamingBuffer:
         spoken = 0
         if not turn.over:
             begins = turn.played == 0
-            spoken = turn.read_into(frame)
+            paused = self._stands(turn)
+            spoken = self._read_paused(turn, frame) if paused else self._read(turn, frame)
             if spoken and begins:
                 self.heard_turn = turn.number
                 happened.append(Position(turn.number, 0, "started"))
@@ -232,7 +258,7 @@ class StreamingBuffer:
                 turn.over = True
             elif spoken and not begins and self._ticks % PLAYING_TICKS == 0:
                 happened.append(Position(turn.number, turn.heard_ms, "playing"))
-            if turn.played and not turn.over:
+            if turn.played and not turn.over and not paused:
                 ran_dry = spoken < SAMPLES_PER_TICK and not turn.dry
                 resumes = turn.dry and spoken > 0
                 turn.dry = spoken < SAMPLES_PER_TICK
@@ -241,14 +267,36 @@ class StreamingBuffer:
         self._smooth(frame, spoken, turn.number)
         return Tick(frame, spoken, tuple(happened), ran_dry)
 
+    @staticmethod
+    def _read(turn: _Turn, frame: Sound) -> int:
+        spoken = turn.read_into(frame)
+        if turn.faded:
+            turn.faded = False
+            rises = min(spoken, FADE)
+            frame[:rises] = frame[:rises] * (1 - _fall(rises))
+        return spoken
+
+    @staticmethod
+    def _read_paused(turn: _Turn, frame: Sound) -> int:
+        """Nothing, but for the first frame of a pause: there what sounds fades out."""
+        if turn.faded or turn.dry or not turn.played:
+            return 0
+        turn.faded = True
+        falls = turn.read_into(frame[:FADE])
+        frame[:falls] = frame[:falls] * _fall(falls)
+        return falls
+
     def at(self, ahead: int) -> tuple[int, float | None]:
         """(turn, ms into its speech) that sounds `ahead` samples after the start of the next tick.
 
         The ms are None where nothing sounds; the turn is then the newest that was heard.
         """
-        if not self._turn.sounds_at(ahead):
+        if self._stands(self._turn) or not self._turn.sounds_at(ahead):
             return self.heard_turn, None
         return self._turn.number, (self._turn.played + ahead) / SAMPLES_PER_MS
+
+    def _stands(self, turn: _Turn) -> bool:
+        return turn.number <= self._paused
 
     def _check(self, turn: _Turn, speech: Speech) -> None:
         if turn.final:
