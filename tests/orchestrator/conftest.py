@@ -20,11 +20,13 @@ from tests.orchestrator.fakes import (
     DEADLINE_S,
     OFFER,
     Face,
+    FakeAsr,
     FakeGateway,
     FakeRag,
     FakeRenderer,
     FakeTts,
     Server,
+    Timers,
     free_port,
 )
 
@@ -40,11 +42,13 @@ class Stack:
     tts: FakeTts = field(default_factory=FakeTts)
     renderer: FakeRenderer = field(default_factory=FakeRenderer)
     gateway: FakeGateway = field(default_factory=lambda: FakeGateway(SECRET))
+    asr: FakeAsr = field(default_factory=FakeAsr)
+    timers: Timers = field(default_factory=Timers)
 
     def __post_init__(self) -> None:
         self.settings = self.with_settings()
         self.port = free_port()
-        self.server = Server(create_app(self.settings), self.port)
+        self.server = Server(create_app(self.settings, after=self.timers.after), self.port)
         self.http = httpx.AsyncClient(base_url=self.server.url, timeout=DEADLINE_S, verify=False)
 
     def with_settings(self, **changes: Any) -> OrchestratorSettings:
@@ -66,7 +70,7 @@ class Stack:
         """Another orchestrator in the place of this one."""
         await self.server.stop()
         self.settings = self.with_settings(**changes)
-        self.server = Server(create_app(self.settings), self.port)
+        self.server = Server(create_app(self.settings, after=self.timers.after), self.port)
         await self.server.start()
 
     async def open(self, **fields: Any) -> dict[str, Any]:
