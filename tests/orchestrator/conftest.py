@@ -10,9 +10,11 @@ from typing import Any
 import httpx
 import pytest
 import redis.asyncio as redis
+from pydantic import BaseModel
 from websockets.asyncio.client import ClientConnection, connect
 
-from services.common.messages import EVENTS, Event
+from services.common.hearing import hearing_channel
+from services.common.messages import EVENTS, SERVICES_CHANNEL, Event, Heartbeat
 from services.orchestrator_api.app import create_app
 from services.orchestrator_api.settings import OrchestratorSettings
 from tests.common.redis_process import RedisProcess
@@ -28,6 +30,7 @@ from tests.orchestrator.fakes import (
     Server,
     Timers,
     free_port,
+    until,
 )
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
@@ -77,6 +80,30 @@ class Stack:
         answer = await self.http.post("/session", json={"sdp": OFFER} | fields)
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
+
+    async def grow_ears(self, instance: str = "run1", **settings: Any) -> None:
+        """From now on there is asr; its first beat has been heard."""
+        await self.asr.server.start()
+        await self.restart(asr_url=self.asr.server.url, **settings)
+        await self.beat(instance)
+
+    async def beat(self, instance: str = "run1") -> None:
+        """asr says that it is there."""
+        await self.publish(SERVICES_CHANNEL, Heartbeat(service="asr", instance=instance))
+
+    async def hear(self, opened: dict[str, Any], kind: type[Any], instance: str = "run1", **fields: Any) -> None:
+        """asr hears this at the session's microphone."""
+        message = kind(session=opened["session"], instance=instance, **{"utterance": 1} | fields)
+        await self.publish(hearing_channel(opened["session"]), message)
+
+    async def publish(self, channel: str, message: BaseModel) -> None:
+        """On the bus, once somebody listens."""
+        async with redis.from_url(self.redis.url) as client:
+
+            async def heard() -> int:
+                return int(await client.publish(channel, message.model_dump_json()))
+
+            await until(heard)
 
     def face(self, opened: dict[str, Any]) -> Face:
         return self.renderer.faces[opened["session"]]
@@ -136,7 +163,7 @@ async def stack(redis_process: RedisProcess) -> AsyncIterator[Stack]:
     yield stack
     await stack.http.aclose()
     await stack.server.stop()
-    await asyncio.gather(*(server.stop() for server in fakes))
+    await asyncio.gather(*(server.stop() for server in (*fakes, stack.asr.server)))
 
 
 @pytest.fixture

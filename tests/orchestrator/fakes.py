@@ -235,6 +235,7 @@ class FakeRenderer(Fake):
         self.faces: dict[str, Face] = {}
         self.cancels: list[tuple[str, int]] = []
         self.holds: list[tuple[str, int]] = []  # ("pause" or "resume", turn)
+        self.knows_pause = True
         self.refusals = 0
         app = self.app
 
@@ -306,6 +307,8 @@ class FakeRenderer(Fake):
         return self.faces[session]
 
     def _hold(self, what: str, session: str, turn: int) -> dict[str, int]:
+        if not self.knows_pause:
+            raise Problem(404, "There is nothing here.")
         self.holds.append((what, turn))
         face = self._face(session)
         face.paused = turn if what == "pause" else 0
