@@ -15,10 +15,11 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test test-vllm test-network compose-test check bench bench-rag bench-images ingest clean
+.PHONY: help up setup setup-echomimic test test-echomimic test-vllm test-network compose-test check
+.PHONY: bench bench-echomimic bench-rag bench-images ingest clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 up: setup ## install what is missing, start everything, print the address; Ctrl-C stops it
 	@exec $(PY) -m services.stack
@@ -44,6 +45,14 @@ test-vllm: .venv/.installed-dev ## the model side against a real vLLM server, at
 	@test -n "$$VLLM_URL" || { echo "Say where vLLM is: VLLM_URL=http://127.0.0.1:8001/v1 make test-vllm"; exit 2; }
 	$(PY) -m pytest tests/rag/test_real_vllm.py
 
+setup-echomimic: .venv-echomimic/.installed ## the environment of RENDER_ENGINE=echomimic: torch and its libraries, 5 GB
+
+test-echomimic: .venv-echomimic/.installed-dev ## the tests of that engine, small and on the CPU
+	.venv-echomimic/bin/python -m pytest tests/echomimic
+
+bench-echomimic: .venv-echomimic/.installed-dev ## its speed at true size with random weights, on a GPU; JSON on the last line
+	@.venv-echomimic/bin/python -m tests.echomimic.bench
+
 check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Python and Go
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -66,7 +75,7 @@ ingest: .venv/.installed ## read the documents in CORPUS_DIR into the index
 	@$(PY) -m services.rag_llm.ingest
 
 clean: ## remove all that was installed and built
-	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-echomimic .run .pytest_cache .mypy_cache .ruff_cache
 	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: requirements.lock
@@ -76,6 +85,14 @@ clean: ## remove all that was installed and built
 .venv/.installed-dev: requirements-dev.lock
 	@tools/install $<
 	@touch .venv/.installed $@
+
+.venv-echomimic/.installed: services/renderer/requirements-echomimic.lock
+	@VENV=.venv-echomimic tools/install $<
+	@touch $@
+
+.venv-echomimic/.installed-dev: services/renderer/requirements-echomimic-dev.lock
+	@VENV=.venv-echomimic tools/install $<
+	@touch .venv-echomimic/.installed $@
 
 .run/bin/sfu-gateway: $(shell find $(GATEWAY) -name '*.go' -o -name 'go.*') | .venv/.installed
 	@echo "Building the gateway (the first time this compiles its libraries: up to a minute)"

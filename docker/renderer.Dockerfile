@@ -2,7 +2,9 @@
 
 # --- python: what every Python service stands on. The same lines in each of these files, so that the images share layers.
 FROM python:3.11-slim-bookworm AS python
-ENV PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# The user of these images is a number; libraries that ask for its name or its home get these.
+ENV PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+    USER=flashback HOME=/tmp
 WORKDIR /app
 COPY services/common/requirements.lock services/common/
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -37,6 +39,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 # --- what runs on a GPU
 FROM torch AS renderer-gpu
+# Triton compiles a launcher for each kernel as it goes.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY --from=gl /gl /usr/local/lib/
 RUN ldconfig
 COPY services/renderer/requirements-echomimic.lock services/renderer/
@@ -45,8 +49,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY services/__init__.py services/
 COPY services/common services/common
 COPY services/renderer services/renderer
-COPY --from=faces --chown=65532:65532 /faces services/renderer/models/portrait
-RUN chown 65532:65532 services/renderer/models
+COPY --from=faces --chown=65532:65532 /faces /var/lib/renderer/portrait
+RUN chown 65532:65532 /var/lib/renderer
 USER 65532:65532
 STOPSIGNAL SIGTERM
 EXPOSE 9000
@@ -57,8 +61,8 @@ CMD ["python", "-m", "services.renderer.server"]
 # --- what runs
 FROM portrait AS renderer
 # A volume takes this folder's place, with what it holds: faces that are drawn later, and weights.
-COPY --from=faces --chown=65532:65532 /faces services/renderer/models/portrait
-RUN chown 65532:65532 services/renderer/models
+COPY --from=faces --chown=65532:65532 /faces /var/lib/renderer/portrait
+RUN chown 65532:65532 /var/lib/renderer
 USER 65532:65532
 STOPSIGNAL SIGTERM
 EXPOSE 9000

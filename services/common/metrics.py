@@ -40,4 +40,6 @@ FRAME_DRAW_MS = Histogram(
 )
 FINAL_FPS = Gauge("final_fps", "Video frames released a second, over the last 5 s", ["session"])
 BUFFER_MS = Gauge("buffer_ms", "Speech waiting in the renderer, ms", ["session"])
+PICTURES_REPEATED_TOTAL = Counter("pictures_repeated_total", "Pictures that were not there when they were due")
+REANCHORS_TOTAL = Counter("reanchors_total", "Times that generated video started from the portrait", ["reason"])
 UNDERRUNS_TOTAL = Counter("underruns_total", "Times that a turn's speech ran dry before its end")

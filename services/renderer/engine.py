@@ -27,10 +27,21 @@ class Moment:
 
 
 class Performer(Protocol):
-    """One session's face. Called from one thread at a time."""
+    """One session's face. Called from one thread at a time, but for `ready`."""
 
     def hear(self, turn: int, t0: int, pcm: NDArray[np.int16], sr: int, visemes: list[VisemeAt]) -> None:
         """Speech that will be heard later: `pcm` (mono) starts `t0` ms into `turn`; viseme times are of the turn."""
+        ...
+
+    def end(self, turn: int) -> None:
+        """All speech of the turn was handed over; more of it is never heard."""
+        ...
+
+    def ready(self, turn: int, t: float) -> bool:
+        """Whether there are pictures for speech that would begin, or go on after a pause, `t` ms into the turn.
+
+        Sound waits for it, though not for long. Asked every 20 ms, from another thread; answers at once.
+        """
         ...
 
     def cancel(self, turn: int) -> None:

@@ -1,5 +1,6 @@
 """Chooses the engine that draws faces."""
 
+from services.common.logs import logger
 from services.renderer.engine import Engine
 from services.renderer.settings import RendererSettings
 
@@ -11,17 +12,26 @@ class EngineUnavailableError(RuntimeError):
 def load_engine(settings: RendererSettings) -> Engine:
     """The engine that `RENDER_ENGINE` names, loaded, with the face that `AVATAR` names. Blocks while it loads.
 
-    Only the chosen engine is imported. Raises `EngineUnavailableError`.
+    Only the chosen engine is imported. Where it cannot draw, RENDER_FALLBACK does, if it is set, with its own first
+    face where it does not know AVATAR. Raises `EngineUnavailableError`.
     """
-    engine = _load(settings)
-    if settings.avatar not in engine.avatars:
-        known = ", ".join(engine.avatars)
-        raise EngineUnavailableError(f"AVATAR={settings.avatar} is not there: choose one of {known}.")
-    return engine
+    try:
+        engine = _load(settings.render_engine, settings)
+        if settings.avatar not in engine.avatars:
+            known = ", ".join(engine.avatars)
+            raise EngineUnavailableError(f"AVATAR={settings.avatar} is not there: choose one of {known}.")
+        return engine
+    except EngineUnavailableError as error:
+        if settings.render_fallback in ("", settings.render_engine):
+            raise
+        logger().error(
+            "the engine cannot draw; RENDER_FALLBACK does", fallback=settings.render_fallback, reason=str(error)
+        )
+        return _load(settings.render_fallback, settings)
 
 
-def _load(settings: RendererSettings) -> Engine:
-    match settings.render_engine:
+def _load(name: str, settings: RendererSettings) -> Engine:
+    match name:
         case "portrait":
             try:
                 from services.renderer.portrait_engine import PortraitEngine
@@ -34,4 +44,6 @@ def _load(settings: RendererSettings) -> Engine:
         case "echomimic":
             from services.renderer.echomimic_engine import open_echomimic
 
-            return open_echomimic()
+            return open_echomimic(settings)
+        case _:
+            raise ValueError(f"There is no engine {name!r}.")

@@ -131,6 +131,13 @@ class PortraitPerformer:
     def hear(self, turn: int, t0: int, pcm: NDArray[np.int16], sr: int, visemes: list[VisemeAt]) -> None:
         self._actor.hear(turn, t0, pcm, sr, visemes)
 
+    def end(self, turn: int) -> None:
+        """Speech is followed as it comes."""
+
+    def ready(self, turn: int, t: float) -> bool:
+        """A picture is drawn when it is due."""
+        return True
+
     def cancel(self, turn: int) -> None:
         self._actor.cancel(turn)
 

@@ -190,7 +190,12 @@ async def styles(roster: OnAir) -> Styles:
 @api.get("/avatars")
 async def avatars(roster: OnAir, request: Request) -> Avatars:
     settings: RendererSettings = request.app.state.settings
-    return Avatars(avatars=roster.engine.avatars, avatar=settings.avatar)
+    return Avatars(avatars=roster.engine.avatars, avatar=_avatar(settings, roster.engine))
+
+
+def _avatar(settings: RendererSettings, engine: Engine) -> str:
+    """Whom sessions show that do not say: AVATAR, or a fallback engine's own face."""
+    return settings.avatar if settings.avatar in engine.avatars else engine.avatars[0]
 
 
 def create_app(
@@ -212,7 +217,7 @@ def create_app(
             roster = Roster(
                 engine,
                 http,
-                avatar=settings.avatar,
+                avatar=_avatar(settings, engine),
                 capacity=settings.renderer_sessions,
                 buffer_ms=round(settings.buffer_seconds * 1000),
                 linger_s=linger_s,

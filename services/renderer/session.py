@@ -106,6 +106,8 @@ class Session:
             self._meter = TurnMeter(offer.turn, time.monotonic())
         if len(offer.pcm) or speech.visemes:
             self._direct(lambda performer: performer.hear(offer.turn, speech.t0, offer.pcm, speech.sr, speech.visemes))
+        if speech.final or speech.turn is None:
+            self._direct(lambda performer: performer.end(offer.turn))
         return offer
 
     async def cancel(self, turn: int) -> int:
@@ -193,7 +195,7 @@ class Session:
             if sample != expected:
                 paused_ms = (sample - expected) * 1000 // SAMPLE_RATE
                 logger().warning("the machine was too busy; sound paused", session=self.name, ms=paused_ms)
-            tick = self.buffer.tick()
+            tick = self.buffer.tick(hold=self._pictures_are_missing())
             packet = opus.encode(tick.pcm, sample)
             if self._publication is not None:
                 self._publication.send_audio(packet)
@@ -201,6 +203,13 @@ class Session:
             self._tell(tick)
             self._ticked.set()
             await asyncio.sleep(0)  # catching up must not outrun the sender
+
+    def _pictures_are_missing(self) -> bool:
+        """Whether speech is about to begin that the face cannot show yet."""
+        begins = self.buffer.begins_at
+        return (
+            begins is not None and self._performer is not None and not self._performer.ready(self.buffer.turn, begins)
+        )
 
     def _tell(self, tick: Tick) -> None:
         meter = self._meter

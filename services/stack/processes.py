@@ -65,8 +65,8 @@ def processes(env: Mapping[str, str]) -> list[Process]:
             raise StackError(f"{key} {env[key]} moved by PORT_OFFSET {offset} is not a port; choose a smaller offset.")
         return value
 
-    def python(name: str, module: str, key: str, host: str = host) -> Process:
-        return Process(name, (sys.executable, "-m", module), host, port(key))
+    def python(name: str, module: str, key: str, host: str = host, interpreter: str = sys.executable) -> Process:
+        return Process(name, (interpreter, "-m", module), host, port(key))
 
     redis_port = port("REDIS_PORT")
     return [
@@ -88,9 +88,15 @@ def processes(env: Mapping[str, str]) -> list[Process]:
         ),
         python("rag-llm", "services.rag_llm.server", "RAG_PORT"),
         python("tts", "services.tts.server", "TTS_PORT"),
-        python("renderer", "services.renderer.server", "RENDERER_PORT"),
+        python("renderer", "services.renderer.server", "RENDERER_PORT", interpreter=of_engine(env["RENDER_ENGINE"])),
         python("orchestrator-api", "services.orchestrator_api.app", "ORCHESTRATOR_PORT", env["ORCHESTRATOR_BIND"]),
     ]
+
+
+def of_engine(engine: str) -> str:
+    """The interpreter that an engine runs in: of its own environment, `.venv-ENGINE`, if it has one."""
+    own = ROOT / f".venv-{engine}" / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
 
 
 def free_offset(env: Mapping[str, str]) -> int:

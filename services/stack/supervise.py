@@ -30,7 +30,8 @@ from services.stack.processes import Process, StackError, free_offset, processes
 from services.tts.settings import TtsSettings
 
 START_SECONDS = 60
-"""How long the whole may take to become ready; the face is drawn anew within this where its cache is gone."""
+"""How long the whole usually takes to become ready; the face is drawn anew within this where its cache is gone. A GPU
+engine that compiles takes longer, and is waited for."""
 
 
 def up(overrides: Mapping[str, str] | None = None) -> int:
@@ -75,18 +76,18 @@ def check_settings(env: Mapping[str, str]) -> None:
 def announce(parts: list[Process], manager: "Supervisor") -> None:
     """A line for each process as it becomes ready, then the address."""
     start = time.monotonic()
-    waiting = list(parts)
+    waiting, told = list(parts), False
     while waiting:
         for part in list(waiting):
             if part.ready():
                 manager.say(f"{part.name} is ready on port {part.port} ({time.monotonic() - start:.1f} s)")
                 waiting.remove(part)
-        if time.monotonic() - start > START_SECONDS:
+        if not told and time.monotonic() - start > START_SECONDS:
+            told = True
             names = ", ".join(part.name for part in waiting)
             manager.say(
                 f"Not ready after {START_SECONDS} s: {names}. Its lines above say why. Ctrl-C stops everything."
             )
-            return
         time.sleep(0.05)
     manager.say("")
     manager.say(f"FlashbackAvatars is ready: open {parts[-1].url.replace('127.0.0.1', 'localhost')}")

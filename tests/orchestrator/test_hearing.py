@@ -14,7 +14,7 @@ from tests.orchestrator.conftest import SECRET, Page, Stack
 from tests.orchestrator.fakes import PASSAGE, WORD_MS, says, until
 
 TEXT = "One two three four. Five six seven eight nine ten."
-DELAYS = {"end_of_turn_delay": 600.0, "transcription_delay": 80.0}
+DELAYS: dict[str, Any] = {"end_of_turn_delay": 600.0, "transcription_delay": 80.0}
 
 
 async def with_ears(stack: Stack) -> dict[str, Any]:

@@ -38,4 +38,4 @@ def test_what_is_held_does_not_drain() -> None:
     pace.accepted(900, now=61)
     assert pace.buffered_ms(now=70) == 900
     pace.release(now=100)
-    assert pace.buffered_ms(now=100.2) == 700
+    assert pace.buffered_ms(now=100.5) == 400

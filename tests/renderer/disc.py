@@ -21,6 +21,11 @@ class DiscPerformer:
     def hear(self, turn: int, t0: int, pcm: NDArray[np.int16], sr: int, visemes: list[VisemeAt]) -> None:
         self._heard.setdefault(turn, []).append((t0, pcm, sr))
 
+    def end(self, turn: int) -> None: ...
+
+    def ready(self, turn: int, t: float) -> bool:
+        return True
+
     def cancel(self, turn: int) -> None:
         self._heard = {number: heard for number, heard in self._heard.items() if number > turn}
 

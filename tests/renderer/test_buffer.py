@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from services.common.errors import Problem
-from services.renderer.streaming_buffer import EDGE, Heard, Position, StreamingBuffer, Tick
+from services.renderer.streaming_buffer import EDGE, HOLD_TICKS, Heard, Position, StreamingBuffer, Tick
 from tests.renderer.speaking import speech, tone
 
 
@@ -265,3 +265,44 @@ def test_what_a_picture_shows_is_what_will_be_heard() -> None:
     assert buffer.at(480) == (5, 50.0)
     buffer.cancel(5)
     assert buffer.at(0) == (5, None)
+
+
+def test_speech_waits_for_its_pictures() -> None:
+    """Held, a turn that begins is silent and not yet heard; let go, it sounds from its first sample."""
+    pcm = tone(400, 48_000)
+    buffer = StreamingBuffer(2500)
+    buffer.offer(speech(0, pcm, sr=48_000, final=True))
+    assert buffer.begins_at == 0
+    held = [buffer.tick(hold=True) for _ in range(5)]
+    assert not any(tick.spoken or tick.happened for tick in held)
+    assert buffer.at(0) == (0, None)
+    first = buffer.tick()
+    assert np.array_equal(first.pcm, pcm[:960])
+    assert buffer.begins_at is None
+    assert buffer.at(0) == (1, 20.0)
+
+
+def test_speech_that_sounds_is_not_held() -> None:
+    """Late pictures never stop sound that has begun."""
+    buffer = StreamingBuffer(2500)
+    buffer.offer(speech(0, tone(400, 48_000), sr=48_000, final=True))
+    buffer.tick()
+    assert buffer.tick(hold=True).spoken == 960
+
+
+def test_speech_is_not_held_for_ever() -> None:
+    """Pictures that do not come cost two seconds, not the answer."""
+    buffer = StreamingBuffer(2500)
+    buffer.offer(speech(0, tone(400, 48_000), sr=48_000, final=True))
+    assert [buffer.tick(hold=True).spoken for _ in range(HOLD_TICKS + 1)] == [0] * HOLD_TICKS + [960]
+
+
+def test_speech_that_ran_dry_waits_for_pictures_again() -> None:
+    """After a gap the turn goes on where the face can go on."""
+    buffer = StreamingBuffer(2500)
+    buffer.offer(speech(0, tone(40, 48_000), sr=48_000))
+    play(buffer, 60)
+    buffer.offer(speech(40, tone(40, 48_000), sr=48_000, final=True))
+    assert buffer.begins_at == 40
+    assert buffer.tick(hold=True).spoken == 0
+    assert buffer.tick().spoken == 960

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from services.common.errors import Problem
-from services.renderer.streaming_buffer import EDGE, FADE, Position, StreamingBuffer, Tick
+from services.renderer.spoken_turn import FADE
+from services.renderer.streaming_buffer import EDGE, HOLD_TICKS, Position, StreamingBuffer, Tick
 from tests.renderer.speaking import speech, tone
 from tests.renderer.test_buffer import play, positions, sound, words
 
@@ -196,3 +197,32 @@ def test_the_face_rests_while_its_turn_is_paused() -> None:
     buffer.resume(1)
     assert buffer.at(0) == (1, 210.0)
     assert buffer.at(-480) == (1, None)
+
+
+def test_going_on_waits_for_pictures() -> None:
+    """A face that is made ahead of time goes on together with its sound, and the wait is no running dry."""
+    pcm = noise(600)
+    buffer = begun(pcm, 200)
+    buffer.pause(1)
+    paused = play(buffer, 100)
+    assert buffer.begins_at is None
+    buffer.resume(1)
+    assert buffer.begins_at == 210
+    waiting = [buffer.tick(hold=True) for _ in range(5)]
+    assert not any(tick.spoken or tick.ran_dry for tick in waiting)
+    assert buffer.at(0) == (1, None)
+    after = play(buffer, 500)
+    assert len(spoken(paused + after)) == 400 * SR // 1000
+    assert not any(tick.ran_dry for tick in after)
+
+
+def test_a_pause_while_speech_waits_for_pictures() -> None:
+    """Paused before it began, it does not begin, however long the pictures are missing or there."""
+    buffer = StreamingBuffer(2500)
+    buffer.offer(speech(0, noise(200), sr=SR, final=True))
+    buffer.tick(hold=True)
+    buffer.pause(1)
+    assert not any(buffer.tick(hold=True).spoken for _ in range(HOLD_TICKS + 5))
+    buffer.resume(1)
+    assert buffer.tick(hold=True).spoken == 0
+    assert buffer.tick().spoken == 960

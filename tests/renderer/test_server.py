@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from services.common.bus import MemoryBus
 from services.common.messages import SERVICES_CHANNEL, Cancel, Close, Heartbeat, SetStyle, control_channel
-from services.renderer.engines import EngineUnavailableError, load_engine
 from services.renderer.server import MAX_BODY, create_app
 from services.renderer.settings import RendererSettings
 from tests.renderer.conftest import Renderer
@@ -319,12 +317,6 @@ async def test_a_session_that_nobody_listens_to_ends() -> None:
         problem(await renderer.cancel(1), 404)
         await renderer.open()
     await gateway.close()
-
-
-def test_echomimic_says_which_setting_to_change() -> None:
-    """An engine that cannot run yet is refused at start with the setting's name."""
-    with pytest.raises(EngineUnavailableError, match="RENDER_ENGINE=portrait"):
-        load_engine(RendererSettings(render_engine="echomimic"))
 
 
 async def test_sigterm_ends_sessions_and_streams() -> None:
