@@ -31,9 +31,8 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        asr = Asr(settings.asr_url.rstrip("/")) if settings.asr_url else None
         timers = after or asyncio.get_running_loop().call_later
-        sessions = app.state.sessions = Sessions(settings, bus, services, asr, timers)
+        sessions = app.state.sessions = Sessions(settings, bus, services, Asr(settings.asr_address()), timers)
         announcing = asyncio.create_task(announce(settings.public_url, checks.values()))
         try:
             async with sessions.running():

@@ -14,7 +14,6 @@ class OrchestratorSettings(Settings):
 
     orchestrator_bind: str = "127.0.0.1"
     public_url: str = ""
-    asr_url: str = ""
     session_linger_seconds: float = Field(default=30, ge=0)
     ice_urls: str = ""
     turn_secret: str = Field(default="", repr=False)

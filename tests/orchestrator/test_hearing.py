@@ -147,8 +147,6 @@ async def test_a_spoken_question_is_shown_and_answered(stack: Stack) -> None:
     assert (numbers.end_of_turn_delay, numbers.transcription_delay) == (600, 80)
     assert 600 <= numbers.rag_retrieval_latency <= numbers.e2e_latency
     assert stack.rag.questions[0].text == "What is it?"
-    scraped = (await stack.http.get("/metrics")).text
-    assert "end_of_turn_delay_count" in scraped
 
 
 async def test_a_noise_while_it_listens_is_nothing(stack: Stack) -> None:
@@ -213,6 +211,7 @@ async def test_words_interrupt_and_ask(stack: Stack) -> None:
     numbers = page.of("metrics", 1)[-1]
     assert numbers.interruption_detection_delay >= 80
     assert numbers.interruption_to_silence_ms > 0
+    assert "interruption_detection_delay_count 0.0" not in (await stack.http.get("/metrics")).text
     history = [(m.role, m.content) for m in stack.rag.questions[-1].history]
     assert history == [("user", "What is it?"), ("assistant", "One two three")]
 

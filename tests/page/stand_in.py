@@ -107,7 +107,7 @@ class Live:
     speech: asyncio.Task[None] | None = None
     spoken: list[str] = field(default_factory=list)
     voice_from: float | None = None
-    ears: bool = False
+    heard_here: bool = False  # asr listens to it
     moves: asyncio.Event = field(default_factory=asyncio.Event)
     holding: asyncio.TimerHandle | None = None
 
@@ -175,7 +175,7 @@ class StandIn:
 
         async def grow() -> None:
             live = self.only()
-            live.ears = True
+            live.heard_here = True
             await self._become(live, live.state)
 
         self._run(grow)
@@ -411,7 +411,7 @@ class StandIn:
         await self._emit(live, self._state(live))
 
     def _state(self, live: Live) -> State:
-        return State(session=live.id, turn=live.turn, state=live.state, ears=live.ears)
+        return State(session=live.id, turn=live.turn, state=live.state, ears=live.heard_here)
 
     async def _emit(self, live: Live, event: Event) -> None:
         text = event.model_dump_json(exclude_none=True)

@@ -29,7 +29,7 @@ def test_speaking_interrupts(page: Page, stand_in: StandIn) -> None:
 
 
 def test_where_the_server_has_ears_the_page_leaves_it_to_them(page: Page, stand_in: StandIn) -> None:
-    """Its own detector still shows that it hears something, but reports nothing; once the ears are gone it does again."""
+    """Its own detector still shows that it hears something, but reports nothing; without the ears it does again."""
     stand_in.grow_ears()
     page.wait_for_function("() => flashback.ears")
     microphone(page)

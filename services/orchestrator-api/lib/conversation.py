@@ -25,10 +25,8 @@ from services.common.messages import (
     control_channel,
 )
 from services.common.metrics import (
-    END_OF_TURN_DELAY,
     INTERRUPTION_DETECTION_DELAY,
     INTERRUPTION_TO_SILENCE_MS,
-    TRANSCRIPTION_DELAY,
 )
 from services.orchestrator_api.lib import state
 from services.orchestrator_api.lib.bus import Publisher
@@ -139,9 +137,6 @@ class Conversation:
         """As `listening.Floor` has it."""
         turn = await self._asked(question)
         self.transcribe(question, final=True)
-        if said:
-            END_OF_TURN_DELAY.observe(said.end_of_turn_delay / 1000)
-            TRANSCRIPTION_DELAY.observe(said.transcription_delay / 1000)
         turn.begin(said, by_voice=True)
 
     async def prepare(self, question: str) -> None:

@@ -39,9 +39,10 @@ class Hearer(Protocol):
 
 
 class Ears:
-    """`asr` None: there are none. `place` tells where a session's microphone is heard; `clock`: steady seconds."""
+    """`place` tells where a session's microphone is heard; `clock`: steady seconds. asr is called once its heartbeat
+    says that it is there."""
 
-    def __init__(self, asr: Asr | None, bus: Bus, place: Place, clock: Callable[[], float]) -> None:
+    def __init__(self, asr: Asr, bus: Bus, place: Place, clock: Callable[[], float]) -> None:
         self._asr, self._bus, self._place, self._clock = asr, bus, place, clock
         self._wanted: dict[str, Hearer] = {}
         self._open: set[str] = set()  # as far as the present run of asr has confirmed
@@ -69,13 +70,11 @@ class Ears:
 
     async def run(self) -> None:
         """Without end."""
-        if self._asr is None:
-            return
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen())
-                group.create_task(self._keep_open(self._asr))
-                group.create_task(self._pass_on(self._asr))
+                group.create_task(self._keep_open())
+                group.create_task(self._pass_on())
         finally:
             await self._asr.close()
 
@@ -108,15 +107,15 @@ class Ears:
 
     # --- to asr -------------------------------------------------------------------------------------------------------
 
-    async def _keep_open(self, asr: Asr) -> None:
+    async def _keep_open(self) -> None:
         """Whatever happened on either side, asr gets to listen where it should and nowhere else."""
         while True:
             self._news.clear()
             if self._instance is not None and self._clock() - self._beat_at > LOST_S:
                 self._lose()
             if self._instance is not None:
-                await asyncio.gather(*(self._begin(asr, self._instance, id) for id in self._wanted.keys() - self._open))
-                await asyncio.gather(*(self._end(asr, id) for id in self._open - self._wanted.keys()))
+                await asyncio.gather(*(self._begin(self._instance, id) for id in self._wanted.keys() - self._open))
+                await asyncio.gather(*(self._end(id) for id in self._open - self._wanted.keys()))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_S):
                     await self._news.wait()
@@ -128,9 +127,9 @@ class Ears:
         for session in self._wanted.values():
             session.hears_by(None)
 
-    async def _begin(self, asr: Asr, instance: str, id: str) -> None:
+    async def _begin(self, instance: str, id: str) -> None:
         try:
-            await asr.listen(id, *self._place(id))
+            await self._asr.listen(id, *self._place(id))
         except ServiceError as error:
             logger().debug("no ears yet", session=id, reason=error.detail)
             return
@@ -138,16 +137,16 @@ class Ears:
             session.hears_by(instance)
         self._open.add(id)
 
-    async def _end(self, asr: Asr, id: str) -> None:
+    async def _end(self, id: str) -> None:
         self._open.discard(id)
         with contextlib.suppress(ServiceError):
-            await asr.leave(id)
+            await self._asr.leave(id)
 
-    async def _pass_on(self, asr: Asr) -> None:
+    async def _pass_on(self) -> None:
         while True:
             await self._said.wait()
             self._said.clear()
             while self._sayings:
                 session, (turn, text) = self._sayings.popitem()
                 with contextlib.suppress(ServiceError):
-                    await asr.spoken(session, turn, text)
+                    await self._asr.spoken(session, turn, text)

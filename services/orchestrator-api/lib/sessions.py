@@ -33,9 +33,9 @@ class Sessions:
     """Session by id. Its methods raise `Problem`s for the caller of the public API."""
 
     def __init__(
-        self, settings: OrchestratorSettings, bus: RedisBus, services: Services, asr: Asr | None, after: After
+        self, settings: OrchestratorSettings, bus: RedisBus, services: Services, asr: Asr, after: After
     ) -> None:
-        """`asr`: who listens to the microphones; None: nobody does. `after` calls back that many seconds later."""
+        """`asr`: who listens to the microphones, once it is there. `after` calls back that many seconds later."""
         self._settings, self._bus, self._services = settings, bus, services
         self._publisher, self._registry = Publisher(bus), Registry(bus)
         self._ears = Ears(asr, bus, self._place_of_microphone, time.monotonic)
