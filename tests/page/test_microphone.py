@@ -170,6 +170,13 @@ def test_the_microphone_can_be_chosen(page: Page, stand_in: StandIn) -> None:
     page.wait_for_function(f"(name) => ({chosen})() === name", arg=names[-1])
 
 
+def test_a_chosen_microphone_that_is_not_there_is_no_obstacle(open_page: Open) -> None:
+    """The browser's own choice takes its place."""
+    page = open_page(init="localStorage.setItem('flashback.microphone', 'long gone');")
+    microphone(page)
+    page.wait_for_function("() => flashback.microphone")
+
+
 KEEP_LENT = """
 const lend = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (wishes) => (window.lent = await lend(wishes));

@@ -73,11 +73,8 @@ export class Microphone extends EventTarget {
   }
 
   async #open() {
-    // The chosen one, if it is there; a page that insisted on it would be deaf without it.
-    const deviceId = remembered(KEY, { lasting: true });
     try {
-      const audio = { ...WISHES, ...(deviceId && { deviceId: { ideal: deviceId } }) };
-      this.#stream = await navigator.mediaDevices.getUserMedia({ audio });
+      this.#stream = await lent(remembered(KEY, { lasting: true }));
     } catch (error) {
       this.#tell("trouble", { message: sentence(error) });
       return;
@@ -118,6 +115,18 @@ export class Microphone extends EventTarget {
 
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** The chosen microphone; where that is not there any more, whichever the browser prefers. */
+async function lent(deviceId) {
+  const ask = (more) => navigator.mediaDevices.getUserMedia({ audio: { ...WISHES, ...more } });
+  if (!deviceId) return ask();
+  try {
+    return await ask({ deviceId: { exact: deviceId } });
+  } catch (error) {
+    if (["OverconstrainedError", "NotFoundError"].includes(error.name)) return ask();
+    throw error;
   }
 }
 
