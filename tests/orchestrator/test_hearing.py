@@ -86,6 +86,22 @@ async def test_asr_that_comes_back_is_told_again(stack: Stack) -> None:
     assert [e.text for e in page.of("transcript") if e.final] == ["", "Still there?"]
 
 
+async def test_asr_that_goes_away_lets_the_answer_go_on(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent for too long it counts as gone: what it had begun was nothing, and pages know that they have no ears."""
+    stack.renderer.by_itself = False
+    opened = await with_ears(stack)
+    async with stack.page(opened) as page:
+        await begin_to_speak(stack, opened, page)
+        await stack.hear(opened, SpeechStarted, onset_ms=80)
+        await page.state("paused")
+        await stack.asr.server.stop()
+        monkeypatch.setattr("services.orchestrator_api.lib.ears.LOST_S", 0.0)
+        await page.state("speaking")
+        await page.until(lambda e: e.type == "state" and not e.ears)
+        stack.face(opened).hear(stack.face(opened).end_ms)
+        await page.state("listening", 1)
+
+
 async def test_an_adopted_session_has_ears(stack: Stack) -> None:
     """The orchestrator after this one lets asr listen again where it took a session over."""
     opened = await with_ears(stack)

@@ -105,7 +105,9 @@ def test_a_microphone_in_use(open_page: Open, stand_in: StandIn, artifacts: Path
     assert page.evaluate(OVERFLOW) == 0
     screen = page.locator("#stage").bounding_box()
     words, captions = (page.locator(part).bounding_box() for part in ("#saying", "#captions"))
-    assert screen and words and captions
+    assert screen is not None
+    assert words is not None
+    assert captions is not None
     assert words["y"] >= screen["y"]
     assert words["y"] + words["height"] <= captions["y"]
     for part in ("#composer", "#mute", "#devices"):

@@ -181,7 +181,7 @@ class Turn:
         except ServiceError as refused:
             if refused.status not in CALLERS_FAULT:
                 raise
-            logger().warning("a clause cannot be spoken", text=clause.text, reason=refused.detail)
+            logger().warning("a clause cannot be spoken", reason=refused.detail)
         return end
 
     def _no_clause_follows(self) -> bool:
