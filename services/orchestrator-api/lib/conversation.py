@@ -1,7 +1,6 @@
 """One session's conversation: does what the state machine says. Its methods run one after the other."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +32,7 @@ from services.orchestrator_api.lib.bus import Publisher
 from services.orchestrator_api.lib.clients import Services
 from services.orchestrator_api.lib.contracts import Cancelled
 from services.orchestrator_api.lib.listening import Listener, Timer
+from services.orchestrator_api.lib.preparing import Prepared
 from services.orchestrator_api.lib.service import ServiceError
 from services.orchestrator_api.lib.state import Effect, State
 from services.orchestrator_api.lib.transcript import History
@@ -96,7 +96,7 @@ class Conversation:
         self._silenced = turn  # nothing of turns up to this one is told any more
         self._turn: Turn | None = None
         self._task: asyncio.Task[None] | None = None
-        self._prepared: tuple[Turn, asyncio.Task[None]] | None = None
+        self._prepared = Prepared(lambda turn: host.spawn(self._conduct(turn)))
         self._history = History()
         self._saying = ""
 
@@ -141,18 +141,12 @@ class Conversation:
 
     async def prepare(self, question: str) -> None:
         """As `listening.Floor` has it. The turn has the number that it will have if the person is done."""
-        if self.state is not State.LISTENING or (self._prepared and _same(self._prepared[0].question, question)):
-            return
-        await self.discard()
-        turn = self._new_turn(question, self.number + 1)
-        self._prepared = turn, self._host.spawn(self._conduct(turn))
+        if self.state is State.LISTENING and not self._prepared.answers(question):
+            await self._prepared.begin(self._new_turn(question, self.number + 1))
 
     async def discard(self) -> None:
-        """As `listening.Floor` has it: connections are closed, and nobody has heard or seen anything."""
-        if self._prepared:
-            (_, task), self._prepared = self._prepared, None
-            task.cancel()
-            await asyncio.wait([task])
+        """As `listening.Floor` has it."""
+        await self._prepared.discard()
 
     def transcribe(self, text: str, *, final: bool) -> None:
         """As `listening.Floor` has it."""
@@ -229,10 +223,10 @@ class Conversation:
 
     async def _start(self, question: str) -> None:
         self.number += 1
-        if self._prepared and _same(self._prepared[0].question, question):
-            (self._turn, self._task), self._prepared = self._prepared, None
+        if running := self._prepared.adopt(question):
+            self._turn, self._task = running
             return
-        await self.discard()
+        await self._prepared.discard()
         self._turn = self._new_turn(question, self.number)
         self._task = self._host.spawn(self._conduct(self._turn))
 
@@ -261,9 +255,7 @@ class Conversation:
             self._host.post(partial(self._ended, turn, state.Event.FINISHED))
 
     async def _ended(self, turn: Turn, event: state.Event, failure: ServiceError | None = None) -> None:
-        if self._prepared and turn is self._prepared[0]:
-            self._prepared = None  # it failed, which nobody has to know: it is tried again once the person is done
-        elif turn is self._turn and turn.number > self._silenced:
+        if not self._prepared.gave_up(turn) and turn is self._turn and turn.number > self._silenced:
             await self._react(event, failure=failure)
 
     async def _hold(self, turn: Turn) -> None:
@@ -338,15 +330,6 @@ _REFUSALS = {
     state.Event.FINISHED: "there is no answer that could end.",
     state.Event.FAILED: "there is no answer that could fail.",
 }
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether they ask the same: case and punctuation of what is heard may change until the end."""
-    return _bare(one) == _bare(other)
-
-
-def _bare(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
 
 
 def _first(failures: BaseExceptionGroup[ServiceError]) -> ServiceError:
