@@ -364,10 +364,15 @@ class FakeAsr(Fake):
         self.listens: dict[str, dict[str, Any]] = {}
         self.left: list[str] = []
         self.spoken: list[tuple[str, int, str]] = []
+        self.full = False
+        self.refused = 0
         app = self.app
 
         @app.post("/v1/sessions", status_code=201)
         async def listen(body: dict[str, Any]) -> dict[str, str]:
+            if self.full:
+                self.refused += 1
+                raise Problem(503, "All places are taken.")
             self.listens[body["session"]] = body
             return {"session": body["session"], "state": "connecting"}
 

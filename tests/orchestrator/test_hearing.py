@@ -102,6 +102,20 @@ async def test_asr_that_goes_away_lets_the_answer_go_on(stack: Stack, monkeypatc
         await page.state("listening", 1)
 
 
+async def test_asr_that_is_full_leaves_a_session_without_ears(stack: Stack) -> None:
+    """Until it has room: then it is asked again, and the page told."""
+    await stack.grow_ears()
+    stack.asr.full = True
+    opened = await stack.open()
+    async with stack.page(opened) as page:
+        await until(lambda: stack.asr.refused)
+        await page.say("start_reply", text="What is it?")
+        await page.state("listening", 1)
+        assert not any(e.ears for e in page.of("state"))
+        stack.asr.full = False
+        await page.until(lambda e: e.type == "state" and e.ears)
+
+
 async def test_an_adopted_session_has_ears(stack: Stack) -> None:
     """The orchestrator after this one lets asr listen again where it took a session over."""
     opened = await with_ears(stack)

@@ -276,6 +276,14 @@ def test_a_reply_is_prepared_when_the_person_is_probably_done() -> None:
         assert talk.prepared == ""
 
 
+def test_a_reply_is_prepared_without_a_partial_before() -> None:
+    """Short questions are over before their words were told."""
+    talk = Talk()
+    asyncio.run(talk.listener.hear(STARTED))
+    asyncio.run(talk.listener.hear(likely("Why?")))
+    assert talk.prepared == "Why?"
+
+
 def test_nothing_is_prepared_for_a_backchannel() -> None:
     """There is nothing to answer."""
     talk = play(Talk(SPEAKING), (0, STARTED), (300, mhm()), (600, likely("mm-hm")))

@@ -132,10 +132,12 @@ class Ears:
             await self._asr.listen(id, *self._place(id))
         except ServiceError as error:
             logger().debug("no ears yet", session=id, reason=error.detail)
-            return
+            listens = False
+        else:
+            self._open.add(id)
+            listens = True
         if self._instance == instance and (session := self._wanted.get(id)):
-            session.hears_by(instance)
-        self._open.add(id)
+            session.hears_by(instance if listens else None)
 
     async def _end(self, id: str) -> None:
         self._open.discard(id)

@@ -137,12 +137,13 @@ class Listener:
     async def _likely_over(self, heard: TurnLikelyOver) -> None:
         if heard.backchannel is not None:
             self._backchannel = heard.backchannel
-        if self._over_answer and self._backchannel:
-            await self._voice_passes()
-        elif self._backchannel is not None:
-            self._floor.transcribe(heard.text, final=False)
-            await self._words()
-            await self._floor.prepare(self._whole(heard.text))
+        if self._over_answer and self._backchannel is not False:
+            if self._backchannel:
+                await self._voice_passes()
+            return
+        self._floor.transcribe(heard.text, final=False)
+        await self._words()
+        await self._floor.prepare(self._whole(heard.text))
 
     async def _over(self, said: TurnOver) -> None:
         if said.backchannel and self._over_answer:
