@@ -4,8 +4,10 @@
 with it, so what one made the other can use whatever streams they run on.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,6 +68,7 @@ class Generator:
         side = recipe.size // SCALE
         self._latent_size = (shape.latent, scheme.latents, side, side)
         self._listen: Callable[[Tensor], Tensor] = self._heard
+        self._side = torch.cuda.Stream() if self.device.type == "cuda" else None
         self._random = torch.Generator(self.device).manual_seed(seed)
         with torch.inference_mode():
             self.modulations = transformer.modulation(self.schedule.timesteps.to(self.device))
@@ -98,6 +101,8 @@ class Generator:
         would cost four times as much.
         """
         with torch.inference_mode():
+            with self._beside():  # many small kernels, while the encoder's are as small
+                audio = self._listen(torch.from_numpy(sound).to(self.device))
             latents = likeness.latents
             if tail is not None:
                 fresh = self.codec.encode(tail[None])[0].to(self.dtype)
@@ -105,11 +110,16 @@ class Generator:
             known = 1 if tail is None else (tail.shape[1] - 1) // GROUP + 1
             mask = latents.new_zeros(GROUP, *latents.shape[1:])
             mask[:, :known] = 1
-            audio = self._listen(torch.from_numpy(sound).to(self.device))
             noise = torch.randn(self._latent_size, generator=self._random, device=self.device)
             given = torch.cat((mask, latents))
+            if self._side is not None:
+                self._side.synchronize()
             self._finish()
         return Denoising(given, likeness.memory, audio, noise, noise, 1 if tail is None else tail.shape[1])
+
+    def _beside(self) -> contextlib.AbstractContextManager[Any]:
+        """What is launched within runs beside the rest, where there is a GPU."""
+        return contextlib.nullcontext() if self._side is None else torch.cuda.stream(self._side)
 
     def _heard(self, sound: Tensor) -> Tensor:
         """fp32 sound -> keys and values of it, [layers, 2, T, S, N, D]."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from services.renderer.echomimic.transformer import Modulation, Transformer
+from services.renderer.echomimic.transformer import Modulation, Transformer, joined
 
 KERNELS = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """In this order: cuDNN's attention is nearly twice as fast as flash on Hopper."""
@@ -65,8 +65,12 @@ class Passes:
 
     def compile(self) -> None:
         """Compile the blocks: one program for all of them, for each number of rows."""
+        from services.renderer.echomimic import kernels
+
         torch._dynamo.config.recompile_limit = max(PROGRAMS, torch._dynamo.config.recompile_limit)
         for block in self._transformer.blocks:
+            if block.join is joined:  # in 8 bits it has a kernel already
+                block.join = kernels.joined
             block.compile(dynamic=False)
 
     def capture(self, row: Row, count: int) -> None:

@@ -8,7 +8,7 @@ Dimensions: B rows, T latent frames, H×W latent pixels, L = T·(H/2)·(W/2) tok
 """
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -40,10 +40,42 @@ class RMSNorm(nn.Module):
         return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)).to(x.dtype) * self.weight
 
 
-def layer_norm(x: Tensor, eps: float, norm: nn.LayerNorm | None = None) -> Tensor:
-    """In fp32 whatever `x` is; `norm` brings weight and bias."""
-    weight, bias = (norm.weight.float(), norm.bias.float()) if norm is not None else (None, None)
-    return functional.layer_norm(x.float(), x.shape[-1:], weight, bias, eps).to(x.dtype)
+def layer_norm(x: Tensor, eps: float) -> Tensor:
+    """In fp32 whatever `x` is."""
+    return functional.layer_norm(x.float(), x.shape[-1:], eps=eps).to(x.dtype)
+
+
+class Join(Protocol):
+    """What stands between a block's branches. `Linear`s of the block take what comes second."""
+
+    def __call__(
+        self,
+        x: Tensor,
+        branch: Tensor | None,
+        gate: Tensor | None,
+        scale: Tensor,
+        shift: Tensor,
+        around: float,
+        eps: float,
+    ) -> tuple[Tensor, Any]:
+        """`x` [B, L, dim] with its `branch` added, `gate` times; and that normalised, (`around` + `scale`) times, with
+        `shift` added. `gate`, `scale` and `shift`: [B, 1, dim] or [dim]."""
+        ...
+
+
+def joined(
+    x: Tensor,
+    branch: Tensor | None,
+    gate: Tensor | None,
+    scale: Tensor,
+    shift: Tensor,
+    around: float,
+    eps: float,
+) -> tuple[Tensor, Tensor]:
+    """`Join`, plainly."""
+    if branch is not None:
+        x = x + (branch if gate is None else branch * gate)
+    return x, layer_norm(x, eps) * (around + scale) + shift
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -129,12 +161,12 @@ class CrossAttention(Attention):
 
     def forward(self, x: Tensor, text: Tensor, image: Tensor, audio: Tensor) -> Tensor:
         """`text` [2, 1, S, N, D] for all rows, `image` [2, B, S, N, D], `audio` [2, B, T, S, N, D]."""
-        rows, length = x.shape[:2]
         q = self.split(self.norm_q(self.q(x)))
+        rows, length = q.shape[:2]
         read = attend(q.flatten(0, 1)[None], *text).unflatten(1, (rows, length))[0]
         seen = attend(q, *image)
         heard = attend(q.reshape(-1, length // audio.shape[2], *q.shape[2:]), *audio.flatten(1, 2))
-        return self.o(read + seen + heard.reshape(x.shape))
+        return self.o(read + seen + heard.reshape(read.shape))
 
 
 class Block(nn.Module):
@@ -148,12 +180,15 @@ class Block(nn.Module):
             nn.Linear(shape.dim, shape.ffn), nn.GELU(approximate="tanh"), nn.Linear(shape.ffn, shape.dim)
         )
         self.modulation = nn.Parameter(torch.zeros(1, 6, shape.dim))
+        self.join: Join = joined
 
     def forward(self, x: Tensor, step: Tensor, turn: Tensor, text: Tensor, image: Tensor, audio: Tensor) -> Tensor:
         shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = (self.modulation + step).chunk(6, 1)
-        x = x + self.self_attn(layer_norm(x, self.eps) * (1 + scale) + shift, turn) * gate
-        x = x + self.cross_attn(layer_norm(x, self.eps, self.norm3), text, image, audio)
-        return x + self.ffn(layer_norm(x, self.eps) * (1 + ffn_scale) + ffn_shift) * ffn_gate
+        weight, bias = self.norm3.weight, self.norm3.bias
+        x, normed = self.join(x, None, None, scale, shift, 1, self.eps)
+        x, normed = self.join(x, self.self_attn(normed, turn), gate, weight, bias, 0, self.eps)
+        x, normed = self.join(x, self.cross_attn(normed, text, image, audio), None, ffn_scale, ffn_shift, 1, self.eps)
+        return x + self.ffn(normed) * ffn_gate
 
 
 class Head(nn.Module):

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLWan
 from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
+from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
 from torch import Tensor, nn
 
 from services.renderer.echomimic.weights import Checkpoint, fill
@@ -42,12 +43,23 @@ class VideoCodec:
         """Compile both halves and lay their weights out for the tensor cores. The first calls then take their time."""
         torch.backends.cudnn.benchmark = True  # shapes never change; searched once in each thread
         for module in self.vae.modules():
+            if isinstance(module, WanCausalConv3d):
+                _pad_in_place(module)
             if isinstance(module, nn.Conv3d):
                 module.to(memory_format=torch.channels_last_3d)
             elif isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)
         self.vae.decoder.compile(dynamic=False)
         self.vae.encoder.compile(dynamic=False)
+
+
+def _pad_in_place(convolution: WanCausalConv3d) -> None:
+    """Let the convolution pad height and width by itself, instead of a copy of its input beforehand. In time it cannot:
+    there the padding is on one side."""
+    left, right, top, bottom, before, after = convolution._padding
+    if left == right and top == bottom:
+        convolution.padding = (0, top, left)
+        convolution._padding = (0, 0, 0, 0, before, after)
 
 
 def load_codec(path: Path, device: str, dtype: torch.dtype) -> VideoCodec:

@@ -55,9 +55,9 @@ def fetch(
             _make_room(place, files)
             hub.snapshot_download(source.repo, allow_patterns=list(source.files), local_dir=place)
         except (httpx2.HTTPError, OSError, ValueError) as error:
-            what = str(error).splitlines()[0]
+            what = str(error).splitlines()[0].rstrip(".")
             raise FetchError(
-                f"{source.repo} could not be fetched: {what} What is there is kept: run it again. HF_ENDPOINT names "
+                f"{source.repo} could not be fetched: {what}. What is there is kept: run it again. HF_ENDPOINT names "
                 "another hub, HF_TOKEN who you are."
             ) from error
         for file in files:
