@@ -223,7 +223,7 @@ async def test_what_is_nothing_lets_the_answer_go_on_where_it_stopped(stack: Sta
 
 
 async def test_words_interrupt_and_ask(stack: Stack) -> None:
-    """The first word cancels what is paused; the history keeps what was heard; the words become the next question."""
+    """The first words cancel what is paused; the history keeps what was heard; the words become the next question."""
     stack.renderer.by_itself = False
     opened = await with_ears(stack)
     face = stack.face(opened)
@@ -231,7 +231,7 @@ async def test_words_interrupt_and_ask(stack: Stack) -> None:
         await begin_to_speak(stack, opened, page, words=3)
         await stack.hear(opened, SpeechStarted, onset_ms=80)
         await page.state("paused", 1)
-        await stack.hear(opened, Partial, text="and")
+        await stack.hear(opened, Partial, text="and then")
         interrupted = await page.type("interrupted")
         assert interrupted.heard_text == "One two three"
         await page.state("listening", 1)
@@ -393,7 +393,7 @@ async def test_a_renderer_that_knows_no_pause_is_no_reason_to_fail(stack: Stack)
         stack.renderer.knows_pause = False
         await stack.hear(opened, SpeechStarted, onset_ms=80)
         await page.state("paused", 1)
-        await stack.hear(opened, Partial, text="stop")
+        await stack.hear(opened, Partial, text="stop it")
         await page.type("interrupted")
         await page.state("listening", 1)
 

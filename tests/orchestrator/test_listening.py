@@ -167,10 +167,23 @@ def test_a_voice_while_nothing_is_answered_does_nothing() -> None:
 # --- asr: what interrupts ---------------------------------------------------------------------------------------------
 
 
-def test_the_first_word_interrupts() -> None:
-    """Held from the onset on, cancelled with the first word; what was said becomes the next question."""
-    talk = play(Talk(SPEAKING), (0, STARTED), (380, words("no")), (700, words("no wait")), (1300, over("No, wait.")))
-    assert talk.log == [(0, "hold turn"), (380, "cancel turn"), (1300, "answer No, wait.")]
+def test_words_interrupt() -> None:
+    """Held from the onset on, cancelled with the first words; what was said becomes the next question."""
+    talk = play(Talk(SPEAKING), (0, STARTED), (380, words("no wait")), (1300, over("No, wait a moment.")))
+    assert talk.log == [(0, "hold turn"), (380, "cancel turn"), (1300, "answer No, wait a moment.")]
+
+
+@pytest.mark.parametrize("then", [words("stop it"), words("stop"), likely("Stop."), over("Stop.")])
+def test_a_single_word_interrupts_once_it_is_confirmed(then: Heard) -> None:
+    """By the next guess, whichever it is, or by the pause after it."""
+    talk = play(Talk(SPEAKING), (0, STARTED), (380, words("stop")), (700, then))
+    assert talk.log[:2] == [(0, "hold turn"), (700, "cancel turn")]
+
+
+def test_a_misheard_syllable_does_not_interrupt() -> None:
+    """ "God" that turns out to be "Got it" was a backchannel all along."""
+    talk = play(Talk(SPEAKING), (0, STARTED), (380, words("God")), (900, likely("Got it.", backchannel=True)))
+    assert talk.log == [(0, "hold turn"), (900, "release turn")]
 
 
 def test_a_cough_does_not_interrupt() -> None:
@@ -253,7 +266,7 @@ def test_something_else_forgets_what_was_cut_off() -> None:
 
     async def run() -> None:
         await talk.listener.hear(STARTED)
-        await talk.listener.hear(words("stop"))
+        await talk.listener.hear(words("stop it"))
         talk.listener.forget()
         await talk.listener.hear(over("Stop it."))
 

@@ -100,9 +100,7 @@ class Listener:
             await self._begin(utterance, heard.onset_ms / 1000 if isinstance(heard, SpeechStarted) else 0.0)
         match heard:
             case Partial(text=text) if text:
-                self._backchannel = heard.backchannel
-                self._floor.transcribe(text, final=False)
-                await self._words()
+                await self._partial(heard)
             case TurnLikelyOver():
                 await self._likely_over(heard)
             case SpeechResumed():
@@ -133,6 +131,14 @@ class Listener:
         self._utterance, self._backchannel = utterance, None
         self._over_answer = self._floor.state is not State.LISTENING
         await self._voice_begins(self._clock() - ago_s, TELLS_S)
+
+    async def _partial(self, heard: Partial) -> None:
+        first_guess = self._backchannel is None and len(heard.text.split()) == 1
+        self._backchannel = heard.backchannel
+        self._floor.transcribe(heard.text, final=False)
+        # What is guessed from a syllable is often wrong: "Got it" begins as "God". The next words tell, or the pause.
+        if not (first_guess and self._over_answer and not heard.backchannel):
+            await self._words()
 
     async def _likely_over(self, heard: TurnLikelyOver) -> None:
         if heard.backchannel is not None:
