@@ -12,9 +12,9 @@ from services.common.logs import logger
 from services.common.service import Check, create_service, serve
 from services.common.settings import read_settings
 from services.orchestrator_api.lib.clients import Asr, Gateway, Rag, Renderer, Services, Tts
-from services.orchestrator_api.lib.conversation import After
 from services.orchestrator_api.lib.page import Page
 from services.orchestrator_api.lib.sessions import Sessions
+from services.orchestrator_api.lib.surroundings import After
 from services.orchestrator_api.routes import answer, control, session, style
 from services.orchestrator_api.settings import OrchestratorSettings
 

@@ -1,6 +1,7 @@
 """Speaking to the avatar and over it: asr on the bus, the orchestrator between everything else."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -189,6 +190,21 @@ async def test_a_noise_while_it_listens_is_nothing(stack: Stack) -> None:
         await page.until(lambda e: e.type == "transcript" and e.final)
     assert page.of("transcript")[-1].text == ""
     assert stack.rag.questions == []
+
+
+async def test_what_is_said_is_not_logged(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
+    """Not above debug level, and not when it is garbled either."""
+    await stack.grow_ears(log_level="info")
+    logging.getLogger().addHandler(caplog.handler)  # the service has put its own in the place of all others
+    opened = await stack.open()
+    async with stack.page(opened) as page:
+        await stack.publish(f"flashback:session:{opened['session']}:hearing", Delta(text="open sesame"))
+        await stack.hear(opened, Partial, text="open sesame")
+        await stack.hear(opened, TurnOver, text="Open sesame!", **DELAYS)
+        await page.state("listening", 1)
+    assert "session opened" in caplog.text
+    assert "not understood" in caplog.text
+    assert "sesame" not in caplog.text.lower()
 
 
 # --- speaking over it -------------------------------------------------------------------------------------------------

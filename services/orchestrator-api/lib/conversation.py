@@ -1,10 +1,8 @@
 """One session's conversation: does what the state machine says. Its methods run one after the other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Protocol
 
 import structlog
 
@@ -28,71 +26,24 @@ from services.common.metrics import (
     INTERRUPTION_TO_SILENCE_MS,
 )
 from services.orchestrator_api.lib import state
-from services.orchestrator_api.lib.bus import Publisher
-from services.orchestrator_api.lib.clients import Services
 from services.orchestrator_api.lib.contracts import Cancelled
-from services.orchestrator_api.lib.listening import Listener, Timer
+from services.orchestrator_api.lib.listening import Listener
 from services.orchestrator_api.lib.preparing import Prepared
 from services.orchestrator_api.lib.service import ServiceError
 from services.orchestrator_api.lib.state import Effect, State
+from services.orchestrator_api.lib.surroundings import Host, Surroundings
 from services.orchestrator_api.lib.transcript import History
 from services.orchestrator_api.lib.turn import Turn
-
-After = Callable[[float, Callable[[], None]], Timer]
-"""Calls back so many seconds later, unless it is cancelled."""
-
-
-class Mouthpiece(Protocol):
-    """Who has to know what the avatar says."""
-
-    def saying(self, session: str, turn: int, text: str) -> None:
-        """These words sound about now; none: it is silent."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a conversation is held with. `clock`: steady seconds."""
-
-    services: Services
-    publisher: Publisher
-    ears: Mouthpiece
-    clock: Callable[[], float]
-    after: After
-    buffer_ms: float
-
-
-class Host(Protocol):
-    """The session that the conversation belongs to."""
-
-    id: str
-    voice: str | None
-
-    def tell(self, event: Event) -> None:
-        """Tell everybody."""
-        ...
-
-    def changed(self) -> None:
-        """The state is another one: tell everybody."""
-        ...
-
-    def post(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it after what is being done."""
-        ...
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do it beside what is being done, for as long as the session lives."""
-        ...
 
 
 class Conversation:
     """`turn`: the last number in use. Fills `listening.Floor`."""
 
-    def __init__(self, host: Host, means: Means, *, turn: int) -> None:
+    def __init__(self, host: Host, around: Surroundings, *, turn: int) -> None:
         self.state = State.LISTENING
         self.number = turn
-        self.listener = Listener(self, clock=means.clock, after=means.after)
-        self._host, self._means = host, means
+        self.listener = Listener(self, clock=around.clock, after=around.after)
+        self._host, self._around = host, around
         self._silenced = turn  # nothing of turns up to this one is told any more
         self._turn: Turn | None = None
         self._task: asyncio.Task[None] | None = None
@@ -234,10 +185,10 @@ class Conversation:
         question = Question(session=self._host.id, turn=number, text=text, history=self._history.messages())
         return Turn(
             question,
-            self._means.services,
+            self._around.services,
             voice=self._host.voice,
-            buffer_ms=self._means.buffer_ms,
-            clock=self._means.clock,
+            buffer_ms=self._around.buffer_ms,
+            clock=self._around.clock,
             tell=self._tell_of_turn,
         )
 
@@ -259,10 +210,10 @@ class Conversation:
             await self._react(event, failure=failure)
 
     async def _hold(self, turn: Turn) -> None:
-        began = self._means.clock()
+        began = self._around.clock()
         turn.hold()
         try:
-            turn.heard_ms = await self._means.services.renderer.pause(self._host.id, turn.number)
+            turn.heard_ms = await self._around.services.renderer.pause(self._host.id, turn.number)
         except ServiceError as error:
             logger().warning("the renderer did not confirm the pause", turn=turn.number, reason=error.detail)
         turn.held_after_ms = self._since_ms(began)
@@ -271,7 +222,7 @@ class Conversation:
         turn.held_after_ms = None
         turn.release()
         try:
-            await self._means.services.renderer.resume(self._host.id, turn.number)
+            await self._around.services.renderer.resume(self._host.id, turn.number)
         except ServiceError as error:
             logger().warning("the renderer did not resume", turn=turn.number, reason=error.detail)
 
@@ -297,13 +248,13 @@ class Conversation:
 
     async def _silence(self, turn: Turn) -> float:
         """Nothing more of the turn is told, synthesised or heard. How long the silence took, ms."""
-        began = self._means.clock()
+        began = self._around.clock()
         self._silenced = turn.number
         if self._task:
             self._task.cancel()
-        self._means.publisher.publish(control_channel(self._host.id), Cancel(session=self._host.id, turn=turn.number))
+        self._around.publisher.publish(control_channel(self._host.id), Cancel(session=self._host.id, turn=turn.number))
         try:
-            turn.heard_ms = await self._means.services.renderer.cancel(self._host.id, turn.number)
+            turn.heard_ms = await self._around.services.renderer.cancel(self._host.id, turn.number)
         except ServiceError as error:
             logger().warning("the renderer did not confirm the cancel", turn=turn.number, reason=error.detail)
         silence_ms = self._since_ms(began)
@@ -315,13 +266,13 @@ class Conversation:
         return silence_ms
 
     def _since_ms(self, began: float) -> float:
-        return round((self._means.clock() - began) * 1000, 1)
+        return round((self._around.clock() - began) * 1000, 1)
 
     def _say(self, text: str) -> None:
         """What the avatar says about now; it is told when it changes."""
         if text != self._saying:
             self._saying = text
-            self._means.ears.saying(self._host.id, self.number, text)
+            self._around.ears.saying(self._host.id, self.number, text)
 
 
 _REFUSALS = {

@@ -4,7 +4,6 @@ in order; it alone writes events."""
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,23 +13,16 @@ from services.common.errors import Problem
 from services.common.hearing import Heard
 from services.common.messages import Event, Metrics, State, events_channel
 from services.orchestrator_api.lib.audience import Audience
-from services.orchestrator_api.lib.bus import Registry
 from services.orchestrator_api.lib.clients import Face
 from services.orchestrator_api.lib.contracts import Cancelled, SessionView, latency_of
-from services.orchestrator_api.lib.conversation import Conversation, Means
+from services.orchestrator_api.lib.conversation import Conversation
 from services.orchestrator_api.lib.inbox import Inbox
 from services.orchestrator_api.lib.on_air import stay_on_air
 from services.orchestrator_api.lib.service import ServiceError
+from services.orchestrator_api.lib.surroundings import Surroundings
 from services.orchestrator_api.lib.turn import Turn
 
 REFRESH_S, RETRY_REGISTRY_S = 15.0, 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings(Means):
-    """What all sessions share."""
-
-    registry: Registry
 
 
 class Session:
@@ -121,23 +113,23 @@ class Session:
     # --- what its conversation asks for -------------------------------------------------------------------------------
 
     def tell(self, event: Event) -> None:
-        """As `conversation.Host` has it."""
+        """As `surroundings.Host` has it."""
         if isinstance(event, Metrics):
             self._latency = event
         self.audience.tell(event)
         self._around.publisher.publish(events_channel(self.id), event)
 
     def changed(self) -> None:
-        """As `conversation.Host` has it."""
+        """As `surroundings.Host` has it."""
         self.tell(self.now())
         self._changed.set()
 
     def post(self, work: Callable[[], Awaitable[None]]) -> None:
-        """As `conversation.Host` has it."""
+        """As `surroundings.Host` has it."""
         self._inbox.post(work)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """As `conversation.Host` has it."""
+        """As `surroundings.Host` has it."""
         return self._group.create_task(work)
 
     # --- for as long as it lives --------------------------------------------------------------------------------------

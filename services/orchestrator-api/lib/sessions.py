@@ -16,11 +16,11 @@ from services.common.messages import Close, Heartbeat, control_channel
 from services.orchestrator_api.lib.bus import Publisher, Registry
 from services.orchestrator_api.lib.clients import Asr, Face, Services
 from services.orchestrator_api.lib.contracts import Offer, Opened
-from services.orchestrator_api.lib.conversation import After
 from services.orchestrator_api.lib.ears import Ears
 from services.orchestrator_api.lib.ice import ice_servers
 from services.orchestrator_api.lib.service import CALLERS_FAULT, ServiceError
-from services.orchestrator_api.lib.session import Session, Surroundings
+from services.orchestrator_api.lib.session import Session
+from services.orchestrator_api.lib.surroundings import After, Surroundings
 from services.orchestrator_api.settings import OrchestratorSettings
 
 WATCH_S = 2.0
