@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.common.hearing import Dismissed, Heard, Partial, SpeechResumed, SpeechStarted, TurnLikelyOver, TurnOver
-from services.orchestrator_api.lib.listening import LASTS_S, TELLS_S, Listener, Work
+from services.orchestrator_api.lib.listening import LASTS_S, LONGEST, TELLS_S, Listener, Work
 from services.orchestrator_api.lib.state import Effect, Event, State, react
 
 LISTENING, THINKING, WAITING, SPEAKING, PAUSED = State
@@ -272,6 +272,21 @@ def test_something_else_forgets_what_was_cut_off() -> None:
 
     asyncio.run(run())
     assert talk.did[-1] == "answer Stop it."
+
+
+def test_a_turn_without_words_is_nothing() -> None:
+    """Blank texts ask nothing, whatever the message is called."""
+    talk = play(Talk(), (0, STARTED), (100, words("")), (200, likely("  ")), (300, over(" ")))
+    assert talk.did == []
+    assert talk.prepared == ""
+
+
+def test_of_a_question_that_is_too_long_the_end_counts() -> None:
+    """A session does not break because somebody talked for minutes."""
+    talk = play(Talk(), (0, STARTED), (300_000, over("so " * 2000 + "what?")))
+    (answer,) = talk.did
+    assert len(answer) == len("answer ") + LONGEST
+    assert answer.endswith("so what?")
 
 
 # --- preparing --------------------------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ TELLS_S = 1.2
 """Ears that tell words have so long to say what a voice is. The answer is silent meanwhile, so the person loses nothing
 by it, and an "mm-hm", which takes half a second to say and as long to be understood, does not end the answer."""
 
+LONGEST = 4000
+"""Characters that a question may have."""
+
 Work = Callable[[], Awaitable[None]]
 
 
@@ -101,15 +104,15 @@ class Listener:
         match heard:
             case Partial(text=text) if text:
                 await self._partial(heard)
-            case TurnLikelyOver():
+            case TurnLikelyOver(text=text) if text.strip():
                 await self._likely_over(heard)
             case SpeechResumed():
                 await self._floor.discard()
                 await self._voice_begins(self._clock(), TELLS_S)
-            case TurnOver():
+            case TurnOver(text=text) if text.strip():
                 self._backchannel = heard.backchannel
                 await self._over(heard)
-            case Dismissed():
+            case TurnOver() | Dismissed():
                 await self._dismiss()
 
     async def lost(self, instance: str | None) -> None:
@@ -172,8 +175,8 @@ class Listener:
         self._ended, self._utterance = self._utterance, None
 
     def _whole(self, text: str) -> str:
-        """Who goes on while the avatar still thinks adds to the question."""
-        return f"{self._unanswered} {text}".strip()
+        """Who goes on while the avatar still thinks adds to the question. Of one that is too long the end counts."""
+        return f"{self._unanswered} {text.strip()}".strip()[-LONGEST:]
 
     async def _take_up(self) -> None:
         """The voice that cut a question off was nothing: the question still stands."""
