@@ -91,7 +91,11 @@ export class Microphone extends EventTarget {
 
   async #measure() {
     const context = (this.#context = new AudioContext());
-    await context.audioWorklet.addModule(new URL("./voice-activity.worklet.js", import.meta.url));
+    try {
+      await context.audioWorklet.addModule(new URL("./voice-activity.worklet.js", import.meta.url));
+    } catch (error) {
+      if (context === this.#context) throw error;
+    }
     if (context !== this.#context) return; // Switched off meanwhile.
     const meter = new AudioWorkletNode(context, "voice-meter", { numberOfOutputs: 0 });
     meter.port.onmessage = ({ data }) => context === this.#context && this.#heard(data);
