@@ -15,8 +15,8 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup setup-echomimic test test-echomimic test-vllm test-network compose-test check
-.PHONY: bench bench-echomimic bench-rag bench-images ingest clean
+.PHONY: help up setup setup-echomimic setup-xtts test test-echomimic test-xtts test-vllm test-network compose-test check
+.PHONY: bench bench-echomimic bench-xtts bench-rag bench-images ingest clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,14 @@ test-echomimic: .venv-echomimic/.installed-dev ## the tests of that engine, smal
 bench-echomimic: .venv-echomimic/.installed-dev ## its speed at true size with random weights, on a GPU; JSON on the last line
 	@.venv-echomimic/bin/python -m tests.echomimic.bench
 
+setup-xtts: .venv-xtts/.installed ## the environment of TTS_ENGINE=xtts: torch and its libraries, 6 GB
+
+test-xtts: .venv-xtts/.installed-dev ## the tests of that engine, small and on the CPU
+	.venv-xtts/bin/python -m pytest tests/xtts
+
+bench-xtts: .venv-xtts/.installed-dev ## its speed at true size with random weights, on a GPU; JSON on the last line
+	@.venv-xtts/bin/python -m tests.xtts.bench
+
 check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Python and Go
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -75,7 +83,7 @@ ingest: .venv/.installed ## read the documents in CORPUS_DIR into the index
 	@$(PY) -m services.rag_llm.ingest
 
 clean: ## remove all that was installed and built
-	rm -rf .venv .venv-echomimic .run .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-echomimic .venv-xtts .run .pytest_cache .mypy_cache .ruff_cache
 	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: requirements.lock
@@ -93,6 +101,14 @@ clean: ## remove all that was installed and built
 .venv-echomimic/.installed-dev: services/renderer/requirements-echomimic-dev.lock
 	@VENV=.venv-echomimic tools/install $<
 	@touch .venv-echomimic/.installed $@
+
+.venv-xtts/.installed: services/tts/requirements-xtts.lock
+	@VENV=.venv-xtts tools/install $<
+	@touch $@
+
+.venv-xtts/.installed-dev: services/tts/requirements-xtts-dev.lock
+	@VENV=.venv-xtts tools/install $<
+	@touch .venv-xtts/.installed $@
 
 .run/bin/sfu-gateway: $(shell find $(GATEWAY) -name '*.go' -o -name 'go.*') | .venv/.installed
 	@echo "Building the gateway (the first time this compiles its libraries: up to a minute)"

@@ -34,8 +34,12 @@ def create_service(
     lifespan: Lifespan,
     checks: Mapping[str, Check] | None = None,
     max_body_bytes: int = 64 * 1024,
+    uploads: Mapping[str, int] | None = None,
 ) -> FastAPI:
-    """An app with `/healthz`, `/readyz`, `/metrics`; `checks` maps a dependency's name to its readiness check."""
+    """An app with `/healthz`, `/readyz`, `/metrics`; `checks` maps a dependency's name to its readiness check.
+
+    `uploads` maps the beginning of a path to the bytes that a body may have there, where that is more.
+    """
     checks = checks or {}
 
     @asynccontextmanager
@@ -46,7 +50,7 @@ def create_service(
 
     app = FastAPI(title=f"FlashbackAvatars {name}", lifespan=with_logs)
     install_problem_handlers(app)
-    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes, uploads=uploads or {})
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
@@ -109,18 +113,23 @@ def serve(
 
 
 class BodyLimit:
-    """Refuses a request whose body is larger than `max_bytes` with 413, whether it declares its length or not."""
+    """Refuses a request whose body is larger than `max_bytes` with 413, whether it declares its length or not.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self.app, self.max_bytes = app, max_bytes
+    Below the paths of `uploads` it may have as many bytes as they say.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, uploads: Mapping[str, int]) -> None:
+        self.app, self._max_bytes, self._uploads = app, max_bytes, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        too_large = Problem(413, f"The body is larger than {self.max_bytes} bytes.").response()
+        path = scope["path"]
+        max_bytes = next((size for start, size in self._uploads.items() if path.startswith(start)), self._max_bytes)
+        too_large = Problem(413, f"The body is larger than {max_bytes} bytes.").response()
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self.max_bytes:
+        if not declared.isdigit() or int(declared) > max_bytes:
             await too_large(scope, receive, send)
             return
         seen = 0
@@ -129,9 +138,9 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.max_bytes:
+            if seen > max_bytes:
                 # Not a Problem: while a body is read FastAPI lets only its own kind of exception through.
-                raise HTTPException(413, f"The body is larger than {self.max_bytes} bytes.")
+                raise HTTPException(413, f"The body is larger than {max_bytes} bytes.")
             return message
 
         await self.app(scope, limited, send)

@@ -51,6 +51,7 @@ class ChatServer:
     def __init__(self, settings: RagSettings, config: VllmConfig) -> None:
         self._config, self._model = config, settings.vllm_model
         self._address = settings.vllm_url.rstrip("/")
+        self._place = httpx.URL(self._address).netloc.decode()  # without a name and password that it may hold
         key = settings.vllm_api_key
         self._http = httpx.AsyncClient(
             base_url=f"{self._address}/",
@@ -131,9 +132,11 @@ class ChatServer:
             finally:
                 await response.aclose()
         except httpx.TimeoutException as slow:
-            raise ServerAway(f"The model's server is too slow ({type(slow).__name__}).") from slow
+            raise ServerAway(f"The model's server at {self._place} is too slow ({type(slow).__name__}).") from slow
         except httpx.HTTPError as error:  # its own words may hold the key
-            raise ServerAway(f"The model's server is away ({type(error).__name__}).", after_s=0) from error
+            raise ServerAway(
+                f"The model's server at {self._place} is away ({type(error).__name__}).", after_s=0
+            ) from error
 
 
 def _part(data: str) -> Part:

@@ -8,7 +8,7 @@ from services.rag_llm.excerpts import Excerpt, leans_on_previous
 from services.rag_llm.forms import STRICT
 from services.rag_llm.naming import named
 from services.rag_llm.retrieval import Hit
-from services.rag_llm.rows import say_row
+from services.rag_llm.rows import say_leader, say_row
 from services.rag_llm.settings import ExtractiveConfig
 from services.rag_llm.tables import Row
 from services.rag_llm.terms import terms
@@ -72,7 +72,10 @@ def _worded(hit: Hit, sentence: Sentence, question: Question, said: set[str]) ->
     excerpt = hit.excerpt
     row = _row(hit, sentence)
     if len(row) > 1:
-        spoken = say_row(row, excerpt.title, excerpt.headings, question.text, question.context)
+        if sentence.leader:
+            spoken = say_leader(row, sentence.leader, question.text)
+        else:
+            spoken = say_row(row, excerpt.title, excerpt.headings, question.text, question.context)
         return [Cited(spoken, excerpt, sentence.text)]
     own = Cited(sentence.text, excerpt, sentence.text)
     if not leans_on_previous(sentence.text) or sentence.at == 0:

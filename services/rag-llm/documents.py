@@ -88,8 +88,14 @@ class Outline:
             self.sentences(split_sentences(" ".join(lines)))
 
     def items(self, items: Sequence[Item], lead: str = "") -> None:
-        """A list, after the words that introduce it."""
-        self.sentences(list(sentences_of(items, lead)))
+        """A list, after the words that introduce it. Of names and what belongs to each, every item stands alone."""
+        pairs = [_PAIR.fullmatch(item.text) for item in items if not item.below]
+        named = [pair[1] for pair in pairs if pair]
+        if lead and len(named) == len(items) > 1:
+            self.sentences(list(sentences_of([Item(name) for name in named], lead)))
+            self.sentences([item.text for item in items])
+        else:
+            self.sentences(list(sentences_of(items, lead)))
 
     def table(self, header: Line, lines: Sequence[Line], caption: str = "") -> None:
         """A row becomes a sentence that names its columns: `Pro: price 20 euros, seats 5.`"""

@@ -64,8 +64,8 @@ _FORMS = {
         _NUMBER,
     ),
     "person": (
-        r"\b(who|whom|whose)\b",
-        r"(?<!^)(?<![.!?] )\b[A-Z][a-z]+|\b(you|we|they|customers?|employees?|owners?|everyone|everybody|anybody|nobody"
+        r"\bwho(se)?\b",
+        r"(?<!^)(?<![.!?] )\b[A-Z][a-z]+|\b(we|customers?|employees?|owners?|everyone|everybody|anybody|nobody"
         r"|anyone|person|people|team|staff|children|adults|students|guests|members|parents)\b",
     ),
     "steps": (
@@ -80,11 +80,6 @@ _ASKS = {form: re.compile(asks, re.IGNORECASE) for form, (asks, _) in _FORMS.ite
 _GIVES = {form: re.compile(gives, re.IGNORECASE if form != "person" else 0) for form, (_, gives) in _FORMS.items()}
 STRICT = frozenset(_FORMS) - {"person", "steps"}
 """A sentence that gives none of these is no answer where one is asked for."""
-_EXTREME = re.compile(
-    r"\b((cheap|heavi|light|bigg|larg|small|fast|slow|long|short|high|low|loud|quiet|old|strong|tall|deep|wid)est"
-    r"|(most|least) (expensive|powerful|popular))\b",
-    re.IGNORECASE,
-)
 _LARGE = frozenset(terms("hundred hundreds thousand thousands million millions dozen dozens"))
 _SAID_BY = {
     form: frozenset(terms(names))
@@ -107,15 +102,29 @@ def asked_form(text: str) -> str:
     return next((form for form, asks in _ASKS.items() if asks.search(text)), "")
 
 
-def asks_extreme(text: str) -> bool:
-    """Whether the question asks for the one with the most or the least of something."""
-    return _EXTREME.search(text) is not None
-
-
 def counted(text: str) -> str:
     """The term of what a question wants counted, `room` in "how many rooms"; or blank."""
     asked = re.search(r"\bhow many (\w+)", text, re.IGNORECASE)
     return next(iter(terms(asked[1])), "") if asked else ""
+
+
+_THING = r"(?P<thing>(?!(?:kind|sort|type)s?\b)\w+)"
+_ASKED_FOR = re.compile(
+    r"\b(?:which|(?:which|what) (?:kinds?|sorts?|types?) of|what(?= \w+ (?:is|are|do|does|can|should|must)\b)"
+    r"|how (?:much|many)|(?:is|are|was|were) there(?: an?| any| some)?"
+    rf"|(?:do|does|did) (?:\w+ ){{1,4}}?(?:have|offer|sell)(?: an?| any)?) {_THING}",
+    re.IGNORECASE,
+)
+_SCOPE = re.compile(
+    rf"\b(?:at|in|to|for|from|on|with|by|does|do|is|are|can|will|may|must) (?:the|your|our) {_THING}", re.IGNORECASE
+)
+
+
+def things(text: str) -> frozenset[str]:
+    """The terms of what is asked for by name (`wine` in "which wine goes with it"), and of where or of what it is asked
+    (`hotel` in "is there a gym in the hotel")."""
+    found = [*_ASKED_FOR.finditer(text), *_SCOPE.finditer(text)]
+    return frozenset(term for asked in found for term in terms(asked["thing"])[:1])
 
 
 def gives(form: str, sentence: str, things: str = "") -> bool:

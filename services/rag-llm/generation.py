@@ -28,7 +28,7 @@ from services.rag_llm.index import Index
 from services.rag_llm.lexical import Lexical, Words
 from services.rag_llm.passages import Entry, Passages, to_line
 
-FORMAT = 4
+FORMAT = 5
 """Grows when what is written changes its form."""
 EMBED_AT_ONCE = 512
 """Sentences that wait in memory to be embedded together: enough to sort them by length."""

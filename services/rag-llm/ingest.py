@@ -20,6 +20,7 @@ from services.rag_llm.progress import Bar, Progress, Report
 from services.rag_llm.reading import read
 from services.rag_llm.settings import IngestConfig, RagSettings, read_config
 from services.rag_llm.store import Store
+from services.rag_llm.terms import SYNONYMS
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Absent(Exception):
 
 def signature(embedder: Embedder, config: IngestConfig) -> str:
     """An index made with another one of these is made anew."""
-    return f"format {FORMAT}; {embedder.name}, {embedder.dimensions}; {config.excerpt_words} words"
+    return f"format {FORMAT}; {embedder.name}, {embedder.dimensions}; {config.excerpt_words} words; synonyms {SYNONYMS}"
 
 
 def ingest(corpus: Corpus, store: Store, embedder: Embedder, report: Report) -> tuple[Index, Outcome]:

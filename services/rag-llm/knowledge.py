@@ -216,14 +216,14 @@ class Knowledge:
 
 
 def _route(routed: Routed, hits: Sequence[Hit], query: Query) -> tuple[Route, str]:
-    """What was said like an example counts where the documents do not answer, and small talk that is very like one
-    unless they answer well."""
+    """What was said like an example counts where the documents do not answer; what is very like one, unless they answer
+    well, and small talk that hardly differs from one in any case."""
     answers = bool(hits) and hits[0].best.answers
     surely = answers and hits[0].best.coverage > SURELY
-    if routed.route is Route.OUT_OF_SCOPE or routed.similarity < ALIKE:
+    if routed.similarity < ALIKE:
         like_talk = not answers
     else:
-        like_talk = routed.similarity >= VERY_ALIKE or not surely
+        like_talk = not surely or (routed.route is not Route.OUT_OF_SCOPE and routed.similarity >= VERY_ALIKE)
     if routed.route is not Route.CORPUS and like_talk:
         return routed.route, routed.reason
     return Route.CORPUS if answers else Route.UNKNOWN, why(hits, query)

@@ -66,9 +66,13 @@ class Lexical:
 
     def rarity(self, term: str) -> float:
         """Inverse document frequency; highest for words that no text holds."""
-        number = self._number.get(term)
-        holders = 0 if number is None else int(self._holders[number])
+        holders = self.holders(term)
         return float(np.log(1 + (len(self) - holders + 0.5) / (holders + 0.5)))
+
+    def holders(self, term: str) -> int:
+        """How many texts hold the term."""
+        number = self._number.get(term)
+        return 0 if number is None else int(self._holders[number])
 
     def search(self, query: Sequence[str], k: int) -> list[tuple[int, float]]:
         """(row, score) of the best `k` texts for the terms, best first."""

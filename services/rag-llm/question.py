@@ -1,6 +1,7 @@
 """A question ready for the index: its words as the documents spell them, what each counts, and what it asks for."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,10 @@ from services.rag_llm.conversation import Asked, is_question
 from services.rag_llm.forms import asked_form
 from services.rag_llm.index import Index
 from services.rag_llm.meanings import Meanings
+from services.rag_llm.passages import Entry
 from services.rag_llm.spelling import Spelling, commonness, english, is_english
 from services.rag_llm.subjects import Name, families, names_in
+from services.rag_llm.superlatives import is_superlative
 from services.rag_llm.terms import STOPWORDS, in_digits, terms, words
 
 CONTEXT_SHARE = 0.4
@@ -45,8 +48,9 @@ class Query:
     """`text` and `context` are the question and the one before that it leans on, as they were read.
 
     `weights`: what each term counts. `meant`: the words that terms stand for. `known`: those that the documents
-    hold. `titles`: those that stand in titles. `names`: what may be models, versions
-    and years, which no other one can stand for. `form`: what is asked for, or blank. `vector` has length one;
+    hold. `titles`: those that stand in titles. `owners`: the documents, if any, that are named after a word of the
+    question which no other document has. `names`: what may be models, versions and years, which no other one can stand
+    for. `form`: what is asked for, or blank. `vector` has length one;
     `closely` lies between it and what is asked of the thing, with the thing's own name left out: every sentence about a
     museum is near a question about the museum.
     """
@@ -57,6 +61,7 @@ class Query:
     meant: Mapping[str, str]
     known: frozenset[str]
     titles: frozenset[str]
+    owners: frozenset[str]
     names: frozenset[Name]
     form: str
     vector: NDArray[np.float32]
@@ -70,9 +75,22 @@ class Lexicon:
         self.vocabulary = frozenset(index.lexical.vocabulary)
         self._rarity = index.lexical.rarity
         self._spelling = Spelling(index.lexical.vocabulary)
-        titles = [entry.title for entry in index.entries.values()]
-        self._families = families(titles)
-        self.titles = frozenset(term for title in titles for term in terms(title))
+        self._families = families(entry.title for entry in index.entries.values())
+        titled: dict[str, list[Entry]] = defaultdict(list)
+        for entry in index.entries.values():
+            for term in set(terms(entry.title)):
+                titled[term].append(entry)
+        self.titles = frozenset(titled)
+        # Each passage holds the words of its document's title: if there are no more, no other document has the word.
+        own = {
+            term
+            for term, entries in titled.items()
+            if index.lexical.holders(term) == sum(entry.passages for entry in entries)
+        }
+        self._owners: dict[str, set[str]] = {term: {entry.source for entry in titled[term]} for term in own}
+        for source in index.entries:  # a file's folders may name what it is about as well
+            for term in own.intersection(terms(source)):
+                self._owners[term].add(source)
 
     def read(self, text: str) -> list[Word]:
         """The words that carry meaning, in order."""
@@ -89,6 +107,10 @@ class Lexicon:
         known = word.term in self.vocabulary
         common = min(1.0, max(LEAST, (-commonness(word.meant) - 2) / 2.5)) if word.meant.isalpha() else 1.0
         return common * (self._rarity(word.term) if known else 0.8 * self._rarity(word.term))
+
+    def owners(self, found: Sequence[Word]) -> frozenset[str]:
+        """The documents named after one of these words, where no other document has the word."""
+        return frozenset(source for word in found for source in self._owners.get(word.term, ()))
 
     def _numbers(self, said: list[str]) -> list[str]:
         """`aurora to` is heard where there is an Aurora 2."""
@@ -117,7 +139,7 @@ class Lexicon:
         return bool(terms(both)) and known(terms(both)) and not all(known(terms(part)) for part in pair)
 
     def _is_word(self, said: str) -> bool:
-        return self.vocabulary.issuperset(terms(said)) or is_english(said)
+        return self.vocabulary.issuperset(terms(said)) or is_english(said) or is_superlative(said)
 
     def _meant(self, said: str, name: bool) -> list[Word]:
         """What a word that is none was meant to be, as far as that can be told; a name is no everyday word misspelt."""
@@ -156,6 +178,7 @@ def understand(asked: Asked, lexicon: Lexicon, meanings: Meanings) -> Query:
         {word.term: word.meant for word in (*earlier, *own)},
         lexicon.vocabulary & weights.keys(),
         lexicon.titles & weights.keys(),
+        lexicon.owners(own) or lexicon.owners(earlier),
         names_in([word.term for word in own]) or names_in([word.term for word in earlier]),
         asked_form(text) or ("" if is_question(text) else asked_form(context)),
         vector,

@@ -5,7 +5,7 @@ against the question, so that the same number decides what comes first, what is 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.rag_llm.conversation import Asked
@@ -15,6 +15,8 @@ from services.rag_llm.index import Index
 from services.rag_llm.meanings import MOST, Meanings
 from services.rag_llm.question import Lexicon, Query, understand
 from services.rag_llm.settings import RetrievalConfig
+from services.rag_llm.spelling import is_english
+from services.rag_llm.superlatives import MOST_ROWS, Leader, asked_extreme, leaders
 from services.rag_llm.terms import content
 from services.rag_llm.weighing import Scales, Sentence
 
@@ -70,12 +72,55 @@ class Retriever:
         likely = sorted(fused, key=lambda row: -fused[row])[: max(2 * k, FEWEST_WEIGHED)]
         excerpts = {row: index.excerpts[row] for row in likely}
         self._meanings.learn(word for excerpt in excerpts.values() for word in _content(excerpt))
-        scales = Scales(query, excerpts.values(), self._meanings, self._config)
+        leading = _leading(index, query.text, excerpts)
+        scales = Scales(query, excerpts.values(), self._meanings, self._config, leading)
         hits = [
             Hit(excerpt, scales.weigh(excerpt, index.sentence_vectors(row)), fused[row], scores.get(row, 0.0))
             for row, excerpt in excerpts.items()
         ]
         return sorted(hits, key=lambda hit: -hit.best.worth)[:k]
+
+
+def _leading(index: Index, question: str, excerpts: dict[int, Excerpt]) -> Mapping[tuple[str, int], Leader]:
+    """What a superlative in the question asks for, in the tables of these excerpts, by excerpt and place in it.
+
+    A table may go on in other excerpts, which are compared as well; those that lead join the candidates.
+    """
+    extreme = asked_extreme(question)
+    leading: dict[tuple[str, int], Leader] = {}
+    compared: set[int] = set()
+    for row in [*excerpts] if extreme else ():
+        if row in compared or not any(excerpts[row].rows):
+            continue
+        table = [*_table(index, row)]
+        compared.update(table)
+        lines = [(at, place, cells) for at in table for place, cells in enumerate(index.excerpts[at].rows) if cells]
+        for leader in leaders(extreme, question, [cells for _, _, cells in lines]) if extreme else ():
+            at, place, _ = lines[leader.at]
+            excerpts[at] = index.excerpts[at]
+            leading[excerpts[at].id, place] = leader
+    return leading
+
+
+def _table(index: Index, row: int) -> range:
+    """The excerpts around this one that belong to the same table: of the same section, their rows of the same first
+    column."""
+
+    def same(at: int) -> bool:
+        other = index.excerpts[at]
+        return (other.source, other.headings, _first_column(other)) == here
+
+    excerpt = index.excerpts[row]
+    here = (excerpt.source, excerpt.headings, _first_column(excerpt))
+    start = next(
+        (at + 1 for at in range(row - 1, max(row - MOST_ROWS, -1), -1) if not same(at)), max(row - MOST_ROWS, 0)
+    )
+    last = min(row + MOST_ROWS, len(index.excerpts))
+    return range(start, next((at for at in range(row + 1, last) if not same(at)), last))
+
+
+def _first_column(excerpt: Excerpt) -> str | None:
+    return next((row[0][0] for row in excerpt.rows if row), None)
 
 
 def why(hits: Sequence[Hit], query: Query) -> str:
@@ -86,6 +131,10 @@ def why(hits: Sequence[Hit], query: Query) -> str:
     said = f"{hits[0].excerpt.source}: similarity {best.similarity:.2f}, coverage {best.coverage:.2f}"
     if best.misnamed:
         said += f", but not about {', '.join(' '.join(name) for name in sorted(query.names))}"
+    if "document" in best.adjusted:
+        said += ", but the question names another document"
+    if "day" in best.adjusted:
+        said += ", but of another day"
     if query.form in STRICT and not best.gives:
         said += f", but without a {query.form}"
     if best.missing and not best.answers:
@@ -94,4 +143,5 @@ def why(hits: Sequence[Hit], query: Query) -> str:
 
 
 def _content(excerpt: Excerpt) -> list[str]:
-    return content(" ".join((*excerpt.headings, excerpt.text)))
+    """The words whose meaning can be compared; a name has none."""
+    return [word for word in content(" ".join((*excerpt.headings, excerpt.text))) if is_english(word)]

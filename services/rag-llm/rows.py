@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from services.rag_llm.forms import STRICT, asked_form, gives
+from services.rag_llm.superlatives import Leader
 from services.rag_llm.tables import Row
 from services.rag_llm.terms import terms, words
 
@@ -25,6 +26,8 @@ _DAYS = re.compile(rf"{_WEEKDAY}(?:\s*(?:,|and|&|to|-|–|until|through)\s*{_WEE
 _HOURS = re.compile(
     r"(?:from )?(\d{1,2}(?:[:.]\d\d)?(?: ?[ap]m)?)\s*(?:to|-|–|until)\s*(\d{1,2}(?:[:.]\d\d)?(?: ?[ap]m)?)", re.I
 )
+_COUNT = re.compile(r"\d[\d,]*")
+_CLOCK = re.compile(r"\d{1,2}[:.]\d\d(?: ?[ap]m)?|\d{1,2} ?[ap]m", re.IGNORECASE)
 _OPENING = re.compile(r"\b(open|opening|hours|consultation|times)\b", re.IGNORECASE)
 _PART_OF_DAY = re.compile(r"(morning|afternoon|evening|night)s?", re.IGNORECASE)
 _ADJECTIVE = re.compile(r"(valid|available|open|made|included|\w+(able|ible|proof|less|free))", re.IGNORECASE)
@@ -39,6 +42,8 @@ def say_row(row: Row, title: str, headings: Sequence[str], question: str, contex
         subject = name if name and name.lower() not in _NO_NAME else "" if _NO_SUBJECT.search(title) else title
         return _sentence(_subject(subject, question), _plain(first, question), value)
     asked = _asked(others, question) or _asked(others, context) or _of_form(others, question) or others
+    if _CLOCK.fullmatch(first):
+        return _ended(f"At {first}: {', '.join(value for _, value in asked)}")
     if days := _on_days(first):
         return _on(days, asked, " ".join((title, *headings)))
     subject = _subject(first, question)
@@ -49,6 +54,24 @@ def say_row(row: Row, title: str, headings: Sequence[str], question: str, contex
         return _ended(f"{subject} {verb} {_listed([f'{value} for {_lower(name)}' for name, value in asked])}")
     said = [f"the {_lower(name)} {_is(name)} {value}" if name else value for name, value in asked]
     return _ended(f"For {_inside(subject)}, {_listed(said)}")
+
+
+def say_leader(row: Row, leader: Leader, question: str) -> str:
+    """The sentence for a row that has the most or the least of something."""
+    subject = _subject(row[0][1], question)
+    plural = _is_plural(subject)
+    cells = [cell for cell in row[1:] if cell[0] in leader.columns]
+    name, value = cells[0]
+    first = f"{subject} {'are' if plural else 'is'} the {leader.extreme.said}"
+    if any(_says_for_whom(*cell) for cell in cells):
+        return _ended(f"{first}, at {_listed([f'{value} for {_lower(name)}' for name, value in cells])}")
+    if leader.named:
+        return _ended(f"{subject} {'have' if plural else 'has'} the {leader.extreme.said} {_lower(name)}: {value}")
+    if _MONEY.search(value):
+        return _ended(f"{first}, at {value}")
+    if _is_plural(name) and _COUNT.fullmatch(value):
+        return _ended(f"{first}, with {value} {_lower(name)}")
+    return _ended(f"{first}: the {_lower(name)} {_is(name)} {value}")
 
 
 def _is_property(column: str, title: str) -> bool:
@@ -94,6 +117,8 @@ def _sentence(subject: str, name: str, value: str) -> str:
             return _ended(f"{subject} {verb} {value}")
         if _says_for_whom(name, value):
             return _ended(f"{subject} {verb} {value} for {_lower(name)}")
+    if subject and not long and _is_plural(name) and _COUNT.fullmatch(value):
+        return _ended(f"{subject} {'have' if plural else 'has'} {value} {_lower(name)}")
     if value.lower() in ("yes", "no"):
         return _ended(_yes_or_no(subject or "It", name, value.lower() == "yes"))
     if _ADJECTIVE.fullmatch(name):

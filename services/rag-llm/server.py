@@ -43,8 +43,8 @@ class SearchResult(Passage):
     `answers`: the score is that of an answer. `similarity`: how near its meaning is to the question's. `coverage`: the
     share of the question's words that it, its headings and words of like meaning hold; `missing`: those that they do
     not. `form`: what is asked for (money, time, person, …), or blank; `gives`: the sentence has it. `misnamed`: above
-    0, it is about another model, version or year. `fused` (reciprocal ranks by meaning and
-    by words) and `words` (BM25) made the passage a candidate.
+    0, it is about another model, version or year. `adjusted`: what was added and taken away, by the reason. `fused`
+    (reciprocal ranks by meaning and by words) and `words` (BM25) made the passage a candidate.
     """
 
     text: str
@@ -55,6 +55,7 @@ class SearchResult(Passage):
     form: str
     gives: bool
     misnamed: float
+    adjusted: dict[str, float]
     fused: float
     words: float
 
@@ -121,6 +122,7 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
                     form=query.form,
                     gives=hit.best.gives,
                     misnamed=hit.best.misnamed,
+                    adjusted={why: round(by, 4) for why, by in hit.best.adjusted.items()},
                     fused=round(hit.fused, 5),
                     words=round(hit.words, 3),
                 )

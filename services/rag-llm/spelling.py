@@ -58,6 +58,7 @@ def _counts() -> tuple[dict[str, int], int]:
     return frequency.dictionary, frequency.total_words
 
 
+@functools.lru_cache(maxsize=50_000)
 def commonness(word: str) -> float:
     """The decimal logarithm of the word's share in everyday English: -2 for `the`; minus infinity if it is none."""
     counts, total = _counts()

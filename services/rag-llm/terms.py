@@ -1,6 +1,7 @@
 """Text to the terms that lexical search compares: lower case, without endings and without words that say nothing."""
 
 import functools
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -25,8 +26,10 @@ _TENS = {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty 
 
 @functools.lru_cache(maxsize=50_000)
 def _words(text: str) -> tuple[str, ...]:
-    flat = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
-    return tuple(_WORD.findall("".join(c for c in flat if not unicodedata.combining(c))))
+    flat = text.lower().replace("’", "'")
+    if not flat.isascii():
+        flat = "".join(c for c in unicodedata.normalize("NFKD", flat) if not unicodedata.combining(c))
+    return tuple(_WORD.findall(flat))
 
 
 def words(text: str) -> list[str]:
@@ -73,6 +76,7 @@ def in_digits(said: Sequence[str]) -> Iterator[str]:
         at = end
 
 
+@functools.lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """A light stemmer: plural, -ing, -ed, -ly and a final e go; after steps 1 and 5 of Porter (1980)."""
     word = word.removesuffix("'s")
@@ -99,9 +103,14 @@ def stem(word: str) -> str:
     return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
 
 
+_GROUPS = Path(__file__).with_name("synonyms.txt").read_text("utf-8")
+SYNONYMS = hashlib.sha256(_GROUPS.encode()).hexdigest()[:8]
+"""Names the synonyms: an index keeps terms, and with other synonyms they are others."""
+
+
 def _shared() -> dict[str, str]:
     """From each stem of a group to the first one's."""
-    lines = Path(__file__).with_name("synonyms.txt").read_text("utf-8").splitlines()
+    lines = _GROUPS.splitlines()
     groups = [line.split() for line in lines if line and not line.startswith("#")]
     return {stem(word): stem(group[0]) for group in groups for word in group}
 

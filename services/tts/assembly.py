@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import soxr
 
-from services.common.speech import CHUNK_MS, Chunk, Speech, VisemeAt, Word
+from services.common.speech import CHUNK_MS, Chunk, Speech, Viseme, VisemeAt, Word
 from services.tts.engine import Line, Part, Pcm
 from services.tts.visemes import shapes
 
@@ -21,38 +21,51 @@ _T = TypeVar("_T", VisemeAt, Word)
 class Assembler:
     """One utterance. One chunk a message; every viseme and word travels with the chunk that it begins in."""
 
-    def __init__(self, session: str, turn: int, rate_in: int, rate_out: int) -> None:
+    def __init__(self, session: str, turn: int, rate_out: int) -> None:
         """`rate_out` has a whole number of samples in 20 ms."""
         self._session, self._turn = session, turn
-        self._in, self._out = rate_in, rate_out
-        self._resampler = soxr.ResampleStream(rate_in, rate_out, 1, dtype="int16") if rate_in != rate_out else None
+        self._in = self._out = rate_out
+        self._resampler: soxr.ResampleStream | None = None
         self._waiting: Pcm = np.zeros(0, np.int16)
         self._sent_ms = 0
-        self._line_start = 0  # sample at rate_in
-        self._line_made = 0
+        self._line_start_ms = 0.0
+        self._line_made = 0  # samples at the line's own rate
         self._visemes: deque[VisemeAt] = deque()
         self._words: deque[Word] = deque()
-        self._shape: str | None = None
+        self._shape: Viseme | None = None
 
     def push(self, line: Line, part: Part, *, final: bool) -> list[Speech]:
         """The messages that are complete with this part; with `final` all that is left, the last marked so."""
+        if line.voice.sample_rate != self._in:
+            self._change_rate(line.voice.sample_rate)
         if part.phones:
             self._place(line, part)
+        for viseme in part.visemes:
+            self._shape_at(round(self._line_start_ms) + viseme.t, viseme.v)
+        for word in part.words:
+            start = round(self._line_start_ms)
+            self._words.append(Word(t0=start + word.t0, t1=start + word.t1, text=word.text))
         self._line_made += len(part.pcm)
         if part.last:
-            self._line_start += self._line_made
+            self._line_start_ms += self._line_made * 1000 / self._in
             self._line_made = 0
         sound = part.pcm if self._resampler is None else self._resampler.resample_chunk(part.pcm, last=final)
         self._waiting = np.concatenate([self._waiting, sound])
         return self._cut(final)
 
+    def _change_rate(self, rate_in: int) -> None:
+        """Lines follow whose voice has another rate than those before."""
+        if self._resampler is not None:
+            rest = self._resampler.resample_chunk(np.zeros(0, np.int16), last=True)
+            self._waiting = np.concatenate([self._waiting, rest])
+        self._in = rate_in
+        self._resampler = soxr.ResampleStream(rate_in, self._out, 1, dtype="int16") if rate_in != self._out else None
+
     def _place(self, line: Line, part: Part) -> None:
         """Put the line's mouth shapes and words on the utterance's clock."""
         length = part.phones[-1].end + round(line.pause_ms * self._in / 1000)
         for sample, shape in shapes(part.phones, length):
-            if shape != self._shape:
-                self._visemes.append(VisemeAt(t=self._ms(sample), v=shape))
-                self._shape = shape
+            self._shape_at(self._ms(sample), shape)
         at = part.phones[0].start
         for index, word in enumerate(line.words):
             own = [phone for phone in part.phones if phone.word == index]
@@ -60,8 +73,13 @@ class Assembler:
             self._words.append(Word(t0=self._ms(start), t1=self._ms(end), text=word.text))
             at = end
 
+    def _shape_at(self, ms: int, shape: Viseme) -> None:
+        if shape != self._shape:
+            self._visemes.append(VisemeAt(t=ms, v=shape))
+            self._shape = shape
+
     def _ms(self, sample: int) -> int:
-        return round((self._line_start + sample) * 1000 / self._in)
+        return round(self._line_start_ms + sample * 1000 / self._in)
 
     def _cut(self, final: bool) -> list[Speech]:
         grid = self._out * GRID_MS // 1000

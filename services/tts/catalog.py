@@ -1,72 +1,112 @@
-"""The voices there are: one folder a voice under `voices/`, and what espeak brings along."""
+"""The voices there are: one folder a voice under `voices/`, what espeak brings along, and those that were cloned."""
 
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from services.common.errors import Problem
-from services.tts.engine import Engine, Voice
+from services.common.logs import logger
+from services.tts.engine import Engine, Learner, SynthesisFailed, Voice, family_of
 from services.tts.espeak_engine import PREFIX, EspeakEngine
 from services.tts.settings import TtsSettings
+from services.tts.text.lines import Speaking
+
+if TYPE_CHECKING:
+    from services.tts.xtts_engine import XttsEngine
 
 VOICES = Path(__file__).parent / "voices"
 _ESPEAK_DEFAULT = PREFIX + "en-us"
 
 
 class Catalog:
-    """Voices by name and by language. `default` speaks what asks for nothing else."""
+    """Voices by name and by language. `default` speaks what asks for nothing else.
 
-    def __init__(self, engines: list[Engine], default: str) -> None:
-        self._engines = {engine.name: engine for engine in engines}
+    `stand_in` speaks where the voice that is asked for cannot; None: then nobody does. `learner` speaks in cloned ones.
+    """
+
+    def __init__(
+        self, engines: list[Engine], default: str, stand_in: str | None = None, learner: Learner | None = None
+    ) -> None:
+        self.engines = {engine.name: engine for engine in engines}
         self.voices = {voice.name: voice for engine in engines for voice in engine.voices}
         self.default = self.voices[default]
+        self.stand_in = self.voices[stand_in] if stand_in else None
+        self.learner = learner
 
     def engine(self, voice: Voice) -> Engine:
-        return self._engines[voice.engine]
+        return self.engines[voice.engine]
 
     def speaking(self, language: str) -> Voice | None:
-        """The best voice for a language tag: the default one for its whole family (en-GB too), else the nearest."""
+        """The best voice for a language tag: the default one if it speaks it (en-GB too), else the nearest."""
         tag = language.lower()
-        family = _family(tag)
-        if _family(self.default.language) == family:
-            return self.default
-        kin = (voice for voice in self.voices.values() if _family(voice.language) == family)
-        return self.voices.get(PREFIX + tag) or self.voices.get(PREFIX + family) or next(kin, None)
+        family = family_of(tag)
+        kin = (voice for voice in self.voices.values() if family_of(voice.language) == family)
+        return (
+            self.default.speaking(tag)
+            or self.voices.get(PREFIX + tag)
+            or self.voices.get(PREFIX + tag.split("-")[0])
+            or next(kin, None)
+        )
+
+    def beside(self, voice: Voice) -> Speaking:
+        """Who says the words of another language in what `voice` says: itself, if it can."""
+        return lambda tag: voice.speaking(tag) or self.speaking(tag)
 
     def choose(self, name: str | None, language: str | None) -> Voice:
-        """The voice that is asked for. Raises `Problem` 422 that says which there are."""
+        """The voice that is asked for, or its stand-in. Raises `Problem` 422 that says which there are."""
+        try:
+            return self._asked_for(name, language)
+        except Problem as problem:
+            if self.stand_in is None:
+                raise
+            logger().warning("another voice stands in", reason=problem.detail, voice=self.stand_in.name)
+            return self.stand_in
+
+    def _asked_for(self, name: str | None, language: str | None) -> Voice:
         if name is not None:
             voice = self.voices.get(name)
             if voice is None:
                 raise Problem(422, f"voice: {name!r} is not there; there are {self._names()}.", field="voice")
-            if language is not None and _family(voice.language) != _family(language.lower()):
+            spoken = voice if language is None else voice.speaking(language)
+            if spoken is None:
+                speaks = ", ".join(sorted(voice.languages)) or voice.language
                 raise Problem(
-                    422,
-                    f"language: {name} speaks {voice.language}, not {language}; leave one of them out.",
-                    field="language",
+                    422, f"language: {name} speaks {speaks}, not {language}; leave one of them out.", field="language"
                 )
-            return voice
+            return spoken
         if language is None:
             return self.default
         found = self.speaking(language)
         if found is None:
-            tags = ", ".join(sorted({v.language for v in self.voices.values()}))
+            tags = ", ".join(sorted({v.language for v in self.voices.values()} | set(self.default.languages)))
             raise Problem(422, f"language: no voice speaks {language!r}; there are {tags}.", field="language")
         return found
 
     def _names(self) -> str:
         return ", ".join(sorted(self.voices, key=lambda name: (name.startswith(PREFIX), name)))
 
+    def add(self, voice: Voice) -> None:
+        self.voices[voice.name] = voice
 
-def _family(tag: str) -> str:
-    return tag.split("-")[0]
+    def remove(self, name: str) -> None:
+        """It speaks no more; where it was the default one, the engine's first is that from now on."""
+        self.voices.pop(name, None)
+        if self.default.name == name:
+            self.default = next(iter(self.voices.values()))
+
+    def close(self) -> None:
+        for engine in self.engines.values():
+            engine.close()
 
 
 def load(settings: TtsSettings) -> Catalog:
-    """Load the engines. Exits with a sentence where the settings name a voice that is not there."""
+    """Load the engines. Exits with a sentence where the settings name what is not there."""
+    if settings.tts_engine == "xtts":
+        return _with_xtts(settings)
     instant = EspeakEngine()
-    own = sorted(folder.parent.name for folder in VOICES.glob("*/voice.yaml"))
+    own = bundled()
     if settings.tts_voice not in [*own, *(voice.name for voice in instant.voices)]:
         raise SystemExit(
             f"TTS_VOICE={settings.tts_voice} is not there; there are {', '.join(own)}, espeak-en-us and more."
@@ -77,6 +117,53 @@ def load(settings: TtsSettings) -> Catalog:
             return Catalog([instant], _ESPEAK_DEFAULT if settings.tts_voice in own else settings.tts_voice)
         case "piper":
             return Catalog([*(_piper(name, settings) for name in own), instant], settings.tts_voice)
+
+
+def bundled() -> list[str]:
+    """The neural voices that come with the service."""
+    return sorted(folder.parent.name for folder in VOICES.glob("*/voice.yaml"))
+
+
+def _with_xtts(settings: TtsSettings) -> Catalog:
+    """XTTS, and with TTS_FALLBACK the embedded voices beside it, or alone where it cannot be loaded."""
+    own = bundled()
+    embedded = [*(_piper(name, settings) for name in own), EspeakEngine()] if settings.tts_fallback else []
+    stand_in = own[0] if embedded else None
+    try:
+        engine = _xtts(settings)
+    except SynthesisFailed as failure:
+        if stand_in is None:
+            raise SystemExit(f"{failure} TTS_FALLBACK=piper starts with the embedded voice instead.") from failure
+        logger().warning("the embedded voice stands in for XTTS", reason=str(failure))
+        return Catalog(embedded, stand_in, stand_in)
+    return Catalog([engine, *embedded], engine.voices[0].name, stand_in, engine)
+
+
+def _xtts(settings: TtsSettings) -> "XttsEngine":
+    """Raises SynthesisFailed with a sentence where it cannot be loaded."""
+    try:
+        import torch
+
+        from services.tts.tracking import track_line
+        from services.tts.xtts.decoder import Decoder
+        from services.tts.xtts.vocoder import Vocoder
+        from services.tts.xtts.weights import load as load_weights
+        from services.tts.xtts_engine import XttsEngine
+    except ModuleNotFoundError as error:
+        raise SynthesisFailed(f"XTTS needs its own environment ({error}): make setup-xtts.") from error
+    gpu = torch.cuda.is_available()
+    try:
+        loaded = load_weights(Path(settings.xtts_dir), torch.device("cuda" if gpu else "cpu"))
+        dtype = torch.float16 if gpu else torch.float32
+        decoder = Decoder(loaded.model.gpt, settings.xtts_voices, loaded.sampling, dtype=dtype, graphs=gpu)
+        decoder.warm()
+        if gpu:
+            loaded.model.gpt.gpt.cpu()  # the decoder has its own copy, at half the size
+        return XttsEngine(loaded, decoder, Vocoder(loaded.model.hifigan_decoder), track_line)
+    except torch.OutOfMemoryError as error:
+        raise SynthesisFailed(
+            "XTTS does not fit into the GPU's memory; lower XTTS_VOICES, or free some of it."
+        ) from error
 
 
 def _piper(name: str, settings: TtsSettings) -> Engine:

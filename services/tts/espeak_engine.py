@@ -18,6 +18,7 @@ PREFIX = "espeak-"
 
 class EspeakEngine:
     name = "espeak"
+    at_once: int | None = None
 
     def __init__(self) -> None:
         rate = espeak().sample_rate
@@ -25,6 +26,9 @@ class EspeakEngine:
             Voice(PREFIX + tag, self.name, tag, _GENDERS[gender] if gender < 3 else "unknown", rate)
             for tag, gender in espeak().languages()
         )
+
+    def close(self) -> None:
+        """It holds nothing that has to be given back."""
 
     def speak(self, line: Line) -> Iterator[Part]:
         said = script(line)

@@ -26,10 +26,14 @@ class Symbol:
 
 class PiperEngine:
     name = "piper"
+    at_once: int | None = None
 
     def __init__(self, voice: Voice, model: PiperModel, gain: float) -> None:
         self.voices: tuple[Voice, ...] = (voice,)
         self._model, self._gain = model, gain
+
+    def close(self) -> None:
+        """It holds nothing that has to be given back."""
 
     def speak(self, line: Line) -> Iterator[Part]:
         said = script(line)

@@ -5,14 +5,13 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from socket import gethostname
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from services.common.bus import Bus, RedisBus
-from services.common.errors import Problem
 from services.common.heartbeat import beat
 from services.common.logs import logger
 from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat
@@ -20,6 +19,7 @@ from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import SessionId, Speech
 from services.tts.catalog import load
+from services.tts.cloning import MAX_UPLOAD, Cloning, routes
 from services.tts.settings import TtsSettings
 from services.tts.speaking import Cancelled, Speaker
 from services.tts.text.lines import lines_of
@@ -31,12 +31,16 @@ Rate = Literal[8000, 16000, 22050, 24000, 32000, 44100, 48000]
 
 
 class SpeakRequest(BaseModel):
-    """`POST /v1/speak`. Without `voice` and `language` the default voice speaks; `sr` is its own rate unless given."""
+    """`POST /v1/speak`. Without `voice` and `language` the default voice speaks; `sr` is its own rate unless given.
+
+    A cloned voice speaks for whoever sends its `voice_token`.
+    """
 
     session: SessionId
     turn: Annotated[int, Field(ge=1, le=2**53)]
     text: str
     voice: Annotated[str, Field(max_length=64)] | None = None
+    voice_token: Annotated[str, Field(max_length=128)] | None = Field(default=None, repr=False)
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)] | None = None
     sr: Rate | None = None
 
@@ -52,19 +56,12 @@ class SpeakRequest(BaseModel):
         return text
 
 
-class VoiceInfo(BaseModel):
-    name: str
-    engine: str
-    language: str
-    gender: str
-    sample_rate: int
-    default: bool
-
-
 def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
     """The service; the voices are loaded and warm when it starts to listen."""
     cancelled = Cancelled()
-    speaker = Speaker(load(settings), cancelled, settings.tts_threads)
+    catalog = load(settings)
+    cloning = Cloning(settings, catalog)
+    speaker = Speaker(catalog, cancelled, settings.tts_threads)
     the_bus = bus or RedisBus(settings.redis_address())
     checked = 0.0
 
@@ -84,7 +81,7 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         began = time.perf_counter()
         await speaker.can_speak()
-        logger().info("warm", voice=speaker.catalog.default.name, seconds=round(time.perf_counter() - began, 2))
+        logger().info("warm", voice=catalog.default.name, seconds=round(time.perf_counter() - began, 2))
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(_obey(the_bus, cancelled)), tasks.create_task(beat(the_bus, heartbeat))]
             yield
@@ -93,7 +90,9 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
         await the_bus.close()
         speaker.close()
 
-    app = create_service("tts", settings, lifespan=lifespan, checks={"voice": voice_check})
+    app = create_service(
+        "tts", settings, lifespan=lifespan, checks={"voice": voice_check}, uploads={"/v1/voices/": MAX_UPLOAD}
+    )
 
     @app.post("/v1/speak", response_model=Speech, responses={200: {"content": {"application/x-ndjson": {}}}})
     async def speak(request: SpeakRequest) -> StreamingResponse:
@@ -101,39 +100,16 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
 
         Times start at 0 for each call. The last message is `final`; a stream that ends without one was cancelled.
         """
-        catalog = speaker.catalog
+        cloning.permit(request.voice, request.voice_token)
         voice = catalog.choose(request.voice, request.language)
         # Ten thousand characters take a while to plan: nobody else waits for that.
-        lines = await asyncio.to_thread(lines_of, request.text, voice, catalog.speaking)
+        lines = await asyncio.to_thread(lines_of, request.text, voice, catalog.beside(voice))
         messages = speaker.speak(request.session, request.turn, lines, request.sr or voice.sample_rate)
         # The first message is awaited here, so that a voice that fails is an error and not a broken stream.
         first = await anext(messages, None)
         return StreamingResponse(_ndjson(first, messages), media_type="application/x-ndjson")
 
-    @app.get("/v1/voices")
-    async def voices() -> list[VoiceInfo]:
-        """Every voice that `speak` accepts; the neural ones first."""
-        default = speaker.catalog.default
-        return [
-            VoiceInfo(
-                name=v.name,
-                engine=v.engine,
-                language=v.language,
-                gender=v.gender,
-                sample_rate=v.sample_rate,
-                default=v is default,
-            )
-            for v in speaker.catalog.voices.values()
-        ]
-
-    @app.post("/v1/voices/{name}", status_code=501)
-    @app.delete("/v1/voices/{name}", status_code=501)
-    async def clone(name: str) -> Any:
-        """Cloned voices: needs the engine xtts."""
-        raise Problem(
-            501, f"Cloned voices such as {name!r} need the engine xtts; this service runs {settings.tts_engine}."
-        )
-
+    app.include_router(routes(cloning))
     return app
 
 

@@ -8,7 +8,11 @@ from services.common.settings import Settings
 
 
 class TtsSettings(Settings):
-    tts_engine: Literal["piper", "espeak"] = "piper"
+    tts_engine: Literal["piper", "espeak", "xtts"] = "piper"
+    tts_fallback: Literal["", "piper"] = ""
     tts_voice: str = "joe"
     tts_threads: int = Field(default=1, ge=1, le=64)
     tts_cache_dir: str = ".run/tts"
+    voices_dir: str = "voices"
+    xtts_dir: str = "models/xtts"
+    xtts_voices: int = Field(default=16, ge=1, le=64)

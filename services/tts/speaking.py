@@ -1,20 +1,24 @@
 """Runs lines through the engines: few at once, fairly, and no further than the listener follows."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from prometheus_client import Gauge
 
+from services.common.errors import Problem
+from services.common.logs import logger
 from services.common.metrics import TTS_TTFA, TTS_TTFB
 from services.common.speech import Speech
 from services.tts.assembly import Assembler
 from services.tts.catalog import Catalog
-from services.tts.engine import Line, Part, Written
+from services.tts.engine import Line, Part, SynthesisFailed, Written
 from services.tts.sound import onset
 
 _SESSIONS_REMEMBERED = 10_000
@@ -41,14 +45,18 @@ class Cancelled:
 
 
 class Speaker:
-    """Synthesis in worker threads. Each step is one short job in one queue, so that speakers take turns."""
+    """Synthesis in worker threads. Each step is one short job in its engine's queue, so that speakers take turns."""
 
     def __init__(self, catalog: Catalog, cancelled: Cancelled, threads: int) -> None:
         """`threads`: how many one job uses; there are as many workers as the cores allow."""
         self.catalog, self.cancelled = catalog, cancelled
-        self.workers = max(1, (os.cpu_count() or 1) // threads)
+        cores = max(1, (os.cpu_count() or 1) // threads)
+        self.workers = catalog.engine(catalog.default).at_once or cores
         self.speaking = 0
-        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="tts")
+        self._pools = {
+            name: ThreadPoolExecutor(engine.at_once or cores, thread_name_prefix=name)
+            for name, engine in catalog.engines.items()
+        }
 
     async def speak(self, session: str, turn: int, lines: Sequence[Line], rate: int) -> AsyncGenerator[Speech, None]:
         """The lines as one utterance's messages, at `rate` Hz; without a final one where the turn is cancelled.
@@ -63,27 +71,45 @@ class Speaker:
                 return
             if not lines:
                 yield Speech(session=session, turn=turn, sr=rate, chunks=[], final=True)
-            assembler: Assembler | None = None
+            assembler = Assembler(session, turn, rate)
             for line in lines:
-                if assembler is None:
-                    assembler = Assembler(session, turn, line.voice.sample_rate, rate)
-                steps = self.catalog.engine(line.voice).speak(line)
-                more = True
-                while more:
-                    part = await self._step(steps)
-                    more = not part.last
-                    for message in assembler.push(line, part, final=part.last and line is lines[-1]):
-                        if not byte_came:
-                            TTS_TTFB.observe(time.perf_counter() - began)
-                            byte_came = True
-                        if not sound_came and (heard := _first_sound(message)) is not None:
-                            TTS_TTFA.observe(time.perf_counter() - began + heard)
-                            sound_came = True
-                        if self.cancelled.covers(session, turn):
-                            return
-                        yield message
+                async with contextlib.aclosing(self._parts(line)) as parts:
+                    async for spoken, part in parts:
+                        for message in assembler.push(spoken, part, final=part.last and line is lines[-1]):
+                            if not byte_came:
+                                TTS_TTFB.observe(time.perf_counter() - began)
+                                byte_came = True
+                            if not sound_came and (heard := _first_sound(message)) is not None:
+                                TTS_TTFA.observe(time.perf_counter() - began + heard)
+                                sound_came = True
+                            if self.cancelled.covers(session, turn):
+                                return
+                            yield message
         finally:
             self._count(-1)
+
+    async def _parts(self, line: Line) -> AsyncGenerator[tuple[Line, Part], None]:
+        """The line's parts, each with the line that it is of: spoken by the stand-in where its voice fails at once.
+
+        Raises `Problem` 503 where there is none, or where sound of the line is out already.
+        """
+        begun = False
+        steps = self.catalog.engine(line.voice).speak(line)
+        while True:
+            try:
+                part = await self._step(line.voice.engine, steps)
+            except SynthesisFailed as failure:
+                stand_in = self.catalog.stand_in
+                if begun or stand_in is None or line.voice.engine == stand_in.engine:
+                    raise Problem(503, str(failure)) from failure
+                logger().warning("another voice stands in", reason=str(failure), voice=stand_in.name)
+                line = replace(line, voice=stand_in)
+                steps = self.catalog.engine(stand_in).speak(line)
+                continue
+            begun = True
+            yield line, part
+            if part.last:
+                return
 
     async def can_speak(self) -> str | None:
         """None, or why nothing can be said: says a word with the default voice."""
@@ -92,21 +118,25 @@ class Speaker:
         try:
             # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the answer.
             async with asyncio.timeout(5):
-                part = await self._step(steps)
+                part = await self._step(line.voice.engine, steps)
+        except SynthesisFailed as failure:
+            return str(failure)
         except TimeoutError:
             return "the voice has not answered for 5 s; it has too much to say or is stuck"
         return None if np.any(part.pcm) else "the voice is silent"
 
-    async def _step(self, steps: Iterator[Part]) -> Part:
+    async def _step(self, engine: str, steps: Iterator[Part]) -> Part:
         """One part; a line always has another until its last."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, next, steps)
+        return await asyncio.get_running_loop().run_in_executor(self._pools[engine], next, steps)
 
     def _count(self, change: int) -> None:
         self.speaking += change
         _SPEAKING.set(self.speaking)
 
     def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self.catalog.close()
+        for pool in self._pools.values():
+            pool.shutdown(cancel_futures=True)
 
 
 def _first_sound(message: Speech) -> float | None:

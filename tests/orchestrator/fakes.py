@@ -7,10 +7,10 @@ import inspect
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.common import tokens
@@ -134,6 +134,7 @@ class FakeTts(Fake):
         super().__init__()
         self.spoken: list[tuple[int, str]] = []
         self.voices_used: list[str | None] = []
+        self.voice_tokens: list[str | None] = []
         self.gate: Callable[[str], Awaitable[None]] | None = None
         self.failing: int | None = None
 
@@ -143,13 +144,15 @@ class FakeTts(Fake):
                 raise Problem(self.failing, "text: this cannot be said.")
             self.spoken.append((body["turn"], body["text"]))
             self.voices_used.append(body.get("voice"))
+            self.voice_tokens.append(body.get("voice_token"))
             if self.gate:
                 await self.gate(body["text"])
             return StreamingResponse(self._stream(body), media_type="application/x-ndjson")
 
         @self.app.get("/v1/voices")
-        async def voices() -> list[dict[str, str]]:
-            return [{"name": "joe"}, {"name": "ada"}]
+        async def voices(authorization: Annotated[str | None, Header()] = None) -> list[dict[str, str]]:
+            own = [{"name": "anna"}] if authorization == "Bearer annas" else []
+            return [{"name": "joe"}, {"name": "ada"}, *own]
 
     async def _stream(self, body: dict[str, Any]) -> AsyncIterator[str]:
         pcm = base64.b64encode(b"\1\0" * (SR * WORD_MS // 1000)).decode()

@@ -117,6 +117,18 @@ async def test_voices_are_checked_before_anything_is_opened(stack: Stack) -> Non
     assert stack.tts.voices_used[0] == "ada"
 
 
+async def test_a_cloned_voice_is_its_owners(stack: Stack) -> None:
+    """A cloned voice needs its token, which goes with every clause; without it, or with another, it is not there."""
+    for token in (None, "joes"):
+        answer = await stack.http.post("/session", json={"sdp": OFFER, "voice": "anna", "voice_token": token})
+        assert answer.status_code == 422
+        assert "voice_token" in answer.json()["detail"]
+    await stack.open(voice="anna", voice_token="annas")
+    await stack.http.post("/answer", json={"text": "What?"})
+    await until(lambda: stack.tts.voices_used)
+    assert (stack.tts.voices_used[0], stack.tts.voice_tokens[0]) == ("anna", "annas")
+
+
 async def test_a_closed_session_is_gone_everywhere(stack: Stack) -> None:
     """DELETE ends avatar, peers, registry entry and control sockets, and tells the other services."""
     opened = await stack.open()

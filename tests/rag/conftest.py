@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +17,9 @@ from services.rag_llm.ingest import ingest, signature
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings, read_config
 from services.rag_llm.store import Store
+from tests.rag.library import Library
 from tests.rag.live import listening, ready
+from tests.rag.model_server import ModelServer
 from tests.rag.shop import write_shop
 
 
@@ -67,3 +71,37 @@ async def client(settings: RagSettings, bus: MemoryBus, config: Config) -> Async
     ):
         await ready(client)
         yield client
+
+
+@pytest.fixture
+def model() -> ModelServer:
+    return ModelServer(words=["The ", "Rocket ", "weighs ", "1.2 ", "kilos ", "[", "1", "]", ". ", "Anything else?"])
+
+
+@pytest.fixture
+def changed() -> dict[str, Any]:
+    """What a test sets otherwise in the config's section `vllm`."""
+    return {}
+
+
+@pytest.fixture
+async def vllm_client(
+    settings: RagSettings, bus: MemoryBus, model: ModelServer, config: Config, changed: dict[str, Any]
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A service that asks the model server."""
+    async with AsyncExitStack() as stack:
+        upstream = await stack.enter_async_context(listening(model.app()))
+        engine = {"llm_engine": "vllm", "vllm_url": f"{upstream}/v1", "vllm_api_key": "k3y"}
+        patience = {"first_token_timeout_s": 20.0}  # longer than a busy machine makes it
+        patient = config.model_copy(update={"vllm": config.vllm.model_copy(update=patience | changed)})
+        app = create_app(settings.model_copy(update=engine), bus, patient)
+        address = await stack.enter_async_context(listening(app))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=20))
+        await ready(client)
+        yield client
+        model.pause.set()
+
+
+@pytest.fixture
+def library(tmp_path: Path, minilm: MiniLM, config: Config) -> Library:
+    return Library(tmp_path, minilm, config.ingest)

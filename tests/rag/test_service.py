@@ -64,7 +64,7 @@ async def test_the_history_counts(client: httpx.AsyncClient) -> None:
     assert "49 euros" in (await ask(client, "and the Rocket?", history)).text
 
 
-async def test_search_explains_its_scores(client: httpx.AsyncClient) -> None:
+async def test_search_explains_its_scores(client: httpx.AsyncClient, config: Config) -> None:
     """A search gives as many passages as asked for, best first, with what their scores are made of."""
     response = await client.post("/v1/search", json={"query": "price of the Comet", "k": 3})
     results = response.json()["results"]
@@ -81,6 +81,10 @@ async def test_search_explains_its_scores(client: httpx.AsyncClient) -> None:
     )
     assert 0 < best["similarity"] < 1
     assert best["coverage"] > other["coverage"]
+    weight = config.retrieval.coverage_weight
+    for result in results:
+        made_of = result["similarity"] + weight * result["coverage"] + sum(result["adjusted"].values())
+        assert result["score"] == pytest.approx(made_of, abs=1e-3)
 
 
 async def test_an_answer_says_why(client: httpx.AsyncClient) -> None:

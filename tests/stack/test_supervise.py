@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from services.stack import processes as stack_processes
-from services.stack.environment import ROOT
+from services.stack.environment import ROOT, environment
 from services.stack.local import on_free_ports
 from services.stack.processes import Process
 
@@ -138,3 +138,16 @@ def test_an_engine_runs_in_its_own_environment(tmp_path: Path, monkeypatch: pyte
     own.parent.mkdir(parents=True)
     own.touch()
     assert stack_processes.of_engine("echomimic") == str(own)
+
+
+@pytest.mark.parametrize(("key", "name"), [("TTS_ENGINE", "tts"), ("RENDER_ENGINE", "renderer")])
+def test_only_the_engines_own_process_runs_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, name: str
+) -> None:
+    """The setting of an engine moves the process of its service into the engine's environment, and no other."""
+    own = tmp_path / ".venv-special/bin/python"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    monkeypatch.setattr(stack_processes, "ROOT", tmp_path)
+    started = stack_processes.processes(environment({key: "special"}))
+    assert [process.name for process in started if process.command[0] == str(own)] == [name]

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
@@ -49,10 +50,11 @@ class Tts:
         return int(float(next(line for line in lines if line.startswith("tts_speaking ")).split()[1]))
 
 
-@pytest.fixture(scope="session")
-def tts() -> Iterator[Tts]:
+@contextmanager
+def serving(settings: TtsSettings) -> Iterator[Tts]:
+    """The service with these settings, until the block ends."""
     bus = MemoryBus()
-    app = create_app(TtsSettings(tts_engine="piper", tts_voice="joe"), bus)
+    app = create_app(settings, bus)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -67,6 +69,12 @@ def tts() -> Iterator[Tts]:
     yield Tts(f"http://127.0.0.1:{port}", loops[0], bus)
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def tts() -> Iterator[Tts]:
+    with serving(TtsSettings(tts_engine="piper", tts_voice="joe")) as service:
+        yield service
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -30,11 +30,20 @@ class Face(BaseModel):
     style: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that was asked for, with the token of its owner where it is a cloned one."""
+
+    name: str
+    token: str | None = field(default=None, repr=False)
+
+
 class _Utterance(BaseModel):
     session: str
     turn: int
     text: str
     voice: str | None
+    voice_token: str | None
 
 
 class _FaceSeen(BaseModel):
@@ -109,16 +118,18 @@ class Tts(Service):
     def __init__(self, address: str) -> None:
         super().__init__("tts", address, timeout_s=SOUND_S)
 
-    async def speak(self, session: str, turn: int, text: str, voice: str | None) -> AsyncGenerator[Speech]:
+    async def speak(self, session: str, turn: int, text: str, voice: Voice | None) -> AsyncGenerator[Speech]:
         """One clause's speech, its times from 0. Closing the iterator stops the synthesis."""
-        body = _Utterance(session=session, turn=turn, text=text, voice=voice)
+        name, token = (voice.name, voice.token) if voice else (None, None)
+        body = _Utterance(session=session, turn=turn, text=text, voice=name, voice_token=token)
         async with self.lines("POST", "/v1/speak", body=body) as lines:
             async for line in lines:
                 if line.strip():
                     yield self.parsed(_SPEECH, line)
 
-    async def voices(self) -> list[str]:
-        answer = await self.call("GET", "/v1/voices")
+    async def voices(self, token: str | None) -> list[str]:
+        """The voices there are, with the cloned one that the token opens."""
+        answer = await self.call("GET", "/v1/voices", token=token)
         return [voice.name for voice in self.parsed(_VOICES, answer.content)]
 
 

@@ -20,13 +20,17 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f/
 
 
 class Offer(BaseModel):
-    """`POST /session`. A live `session` is joined; without one a new session is opened."""
+    """`POST /session`. A live `session` is joined; without one a new session is opened.
+
+    `voice_token` is that of a cloned `voice`.
+    """
 
     sdp: str = Field(max_length=60_000)
     type: Literal["offer"] = "offer"
     session: SessionId | None = None
     avatar: Name | None = None
     voice: Name | None = None
+    voice_token: str | None = Field(default=None, max_length=128, repr=False)
     style: Name | None = None
 
     @field_validator("sdp")

@@ -13,7 +13,7 @@ from services.common.errors import Problem
 from services.common.hearing import Heard
 from services.common.messages import Event, Metrics, State, events_channel
 from services.orchestrator_api.lib.audience import Audience
-from services.orchestrator_api.lib.clients import Face
+from services.orchestrator_api.lib.clients import Face, Voice
 from services.orchestrator_api.lib.contracts import Cancelled, SessionView, latency_of
 from services.orchestrator_api.lib.conversation import Conversation
 from services.orchestrator_api.lib.inbox import Inbox
@@ -35,7 +35,7 @@ class Session:
         *,
         face: Callable[["Session"], Face],
         avatar: str | None = None,
-        voice: str | None = None,
+        voice: Voice | None = None,
         style: str | None = None,
         turn: int = 0,
     ) -> None:
@@ -165,6 +165,7 @@ class Session:
             "renderer": self._around.services.renderer.address,
             "gateway": self._around.services.gateway.address,
             "avatar": self.avatar or "",
-            "voice": self.voice or "",
+            "voice": self.voice.name if self.voice else "",
+            "voice_token": (self.voice and self.voice.token) or "",
             "style": self.style or "",
         }

@@ -14,7 +14,7 @@ from services.common.heartbeat import beat
 from services.common.logs import logger
 from services.common.messages import Close, Heartbeat, control_channel
 from services.orchestrator_api.lib.bus import Publisher, Registry
-from services.orchestrator_api.lib.clients import Asr, Face, Services
+from services.orchestrator_api.lib.clients import Asr, Face, Services, Voice
 from services.orchestrator_api.lib.contracts import Offer, Opened
 from services.orchestrator_api.lib.ears import Ears
 from services.orchestrator_api.lib.ice import ice_servers
@@ -129,11 +129,12 @@ class Sessions:
         if id in self._opening:
             raise Problem(409, f"Session {id} is being opened already; try again in a moment.")
         self._opening.add(id)
+        voice = Voice(offer.voice, offer.voice_token) if offer.voice else None
         try:
             await self._check_redis()
-            await self._check_voice(offer.voice)
+            await self._check_voice(voice)
             session = Session(
-                id, self._around, face=self._face, avatar=offer.avatar, voice=offer.voice, style=offer.style, turn=turn
+                id, self._around, face=self._face, avatar=offer.avatar, voice=voice, style=offer.style, turn=turn
             )
             joining = asyncio.create_task(self._join(id, offer.sdp))
             showing = asyncio.create_task(self._services.renderer.open(self._face(session)))
@@ -153,15 +154,18 @@ class Sessions:
         if not await self._bus.ping():
             raise Problem(503, "Redis is away: live sessions go on, new ones have to wait; try again in a moment.")
 
-    async def _check_voice(self, voice: str | None) -> None:
+    async def _check_voice(self, voice: Voice | None) -> None:
         if voice is None:
             return
         try:
-            voices = await self._services.tts.voices()
+            voices = await self._services.tts.voices(voice.token)
         except ServiceError as error:
             raise error.problem() from error
-        if voice not in voices:
-            raise Problem(422, f"voice: there is no {voice!r}; choose one of {', '.join(voices[:20])}.")
+        if voice.name not in voices:
+            shown = ", ".join(voices[:20])
+            raise Problem(
+                422, f"voice: there is no {voice.name!r}, or not with this voice_token; choose one of {shown}."
+            )
 
     async def _join(self, id: str, sdp: str) -> str:
         return await self._services.gateway.join(id, sdp, self._own_token())
@@ -228,7 +232,7 @@ class Sessions:
                 self._around,
                 face=self._face,
                 avatar=fields.get("avatar") or None,
-                voice=fields.get("voice") or None,
+                voice=Voice(name, fields.get("voice_token") or None) if (name := fields.get("voice")) else None,
                 style=fields.get("style") or None,
                 turn=max(int(fields.get("turn", 0)), on_air[id]),
             )

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from services.common.messages import Event
 from services.orchestrator_api.lib.bus import Publisher, Registry
-from services.orchestrator_api.lib.clients import Services
+from services.orchestrator_api.lib.clients import Services, Voice
 from services.orchestrator_api.lib.listening import Timer
 
 After = Callable[[float, Callable[[], None]], Timer]
@@ -39,7 +39,7 @@ class Host(Protocol):
     """The session that the conversation belongs to."""
 
     id: str
-    voice: str | None
+    voice: Voice | None
 
     def tell(self, event: Event) -> None:
         """Tell everybody."""

@@ -17,7 +17,7 @@ from services.common.metrics import PLAYBACK_LATENCY, TTS_TTFB
 from services.common.speech import Speech
 from services.orchestrator_api.lib.answer import Answer
 from services.orchestrator_api.lib.clauses import Clause
-from services.orchestrator_api.lib.clients import Services
+from services.orchestrator_api.lib.clients import Services, Voice
 from services.orchestrator_api.lib.pacing import Pace
 from services.orchestrator_api.lib.service import CALLERS_FAULT, ServiceError
 from services.orchestrator_api.lib.transcript import SpokenWords
@@ -40,7 +40,7 @@ class Turn:
     """`clock` gives steady seconds; `tell` takes the turn's events, in order, once it has begun."""
 
     def __init__(
-        self, question: Question, services: Services, *, voice: str | None, buffer_ms: float, clock: Clock, tell: Tell
+        self, question: Question, services: Services, *, voice: Voice | None, buffer_ms: float, clock: Clock, tell: Tell
     ) -> None:
         self.number, self.question = question.turn, question.text
         self.by_voice = False

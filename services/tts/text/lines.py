@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from services.common.errors import Problem
-from services.tts.engine import Line, Mark, Voice, Written
+from services.tts.engine import Line, Mark, Voice, Written, family_of
 from services.tts.text.cleaning import BREAK, clean
 from services.tts.text.english import say
 from services.tts.text.lexicon import BEFORE_A_NUMBER, ENDINGS, MONTH_SHORT, TITLES
@@ -162,7 +162,8 @@ def _lines(sentence: Sequence[Token], *, first: bool) -> Iterator[Line]:
     for voice, run in groupby(sentence, key=lambda token: token.voice):
         words = _written(list(run), voice)
         while words and voice is not None:
-            size = _breath(words, _FIRST_LINE if first else _LONGEST_LINE)
+            limit = voice.languages.get(family_of(voice.language), _LONGEST_LINE)
+            size = _breath(words, min(limit, _FIRST_LINE if first else _LONGEST_LINE))
             yield Line(tuple(words[:size]), voice, _PAUSE_MS[words[size - 1].mark])
             words, first = words[size:], False
 

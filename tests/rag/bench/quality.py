@@ -1,7 +1,8 @@
-"""What is found and said, on labelled questions: two halves and the project's own corpus, by kind, beside plain search.
+"""What is found and said, on labelled questions, by kind, beside plain search.
 
 The rules of retrieval are made on the development half. The held-out half (other documents, other questions), of which
-only totals are looked at, and the project's own corpus show what that is worth elsewhere.
+only totals are looked at, a fresh part (other kinds of documents), and the project's own corpus show what that is worth
+elsewhere.
 
     python -m tests.rag.bench.quality --misses development    lists what went wrong there
 """
@@ -35,6 +36,7 @@ HERE = Path(__file__).parent
 SETS = {
     "development": (HERE / "development/documents", HERE / "development/questions.yaml"),
     "held out": (HERE / "held_out/documents", HERE / "held_out/questions.yaml"),
+    "fresh": (HERE / "fresh/documents", HERE / "fresh/questions.yaml"),
     "own corpus": (HERE.parents[2] / "corpus", HERE / "own.yaml"),
 }
 """Documents and questions."""
