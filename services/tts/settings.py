@@ -13,6 +13,6 @@ class TtsSettings(Settings):
     tts_voice: str = "joe"
     tts_threads: int = Field(default=1, ge=1, le=64)
     tts_cache_dir: str = ".run/tts"
-    voices_dir: str = "voices"
-    xtts_dir: str = "models/xtts"
+    voices_dir: str = "services/tts/voices"
+    xtts_dir: str = "services/tts/models/xtts"
     xtts_voices: int = Field(default=16, ge=1, le=64)
