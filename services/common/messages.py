@@ -38,18 +38,20 @@ class Message(BaseModel):
     at: int = Field(default_factory=lambda: time.time_ns() // 1_000_000)
 
 
-SessionState = Literal["listening", "thinking", "speaking"]
+SessionState = Literal["listening", "thinking", "speaking", "paused"]
+"""`paused`: a voice has set in while the avatar spoke; it goes on if that was nothing, else its turn is interrupted."""
 
 
 class State(Message):
-    """The session's state is now this."""
+    """The session's state is now this. `ears`: somebody listens to the microphone here, and decides what interrupts."""
 
     type: Literal["state"] = "state"
     state: SessionState
+    ears: bool = False
 
 
 class Transcript(Message):
-    """What the person said."""
+    """What the person said, or says so far. A final one without a text: it was nothing that is answered."""
 
     type: Literal["transcript"] = "transcript"
     text: str
@@ -106,9 +108,15 @@ class Interrupted(Message):
 
 
 class Metrics(Message):
-    """A turn's waterfall, in ms after the question came in, and what the renderer saw. What is not known is absent."""
+    """A turn's waterfall, in ms after the question came in, and what the renderer saw. What is not known is absent.
+
+    A spoken question comes in with the end of the voice: `end_of_turn_delay` and `transcription_delay` are part of what
+    follows. `interruption_detection_delay`: from the onset of a voice until it counted as an interruption.
+    """
 
     type: Literal["metrics"] = "metrics"
+    end_of_turn_delay: float | None = None
+    transcription_delay: float | None = None
     rag_retrieval_latency: float | None = None
     llm_ttft: float | None = None
     llm_ttfs: float | None = None
@@ -116,6 +124,7 @@ class Metrics(Message):
     tts_ttfa: float | None = None
     render_ttff: float | None = None
     e2e_latency: float | None = None
+    interruption_detection_delay: float | None = None
     interruption_to_silence_ms: float | None = None
     av_skew_ms: float | None = None
     final_fps: float | None = None

@@ -9,7 +9,12 @@ def _latency(name: str, what: str) -> Histogram:
     return Histogram(name, what, buckets=_BUCKETS)
 
 
-E2E_LATENCY = _latency("e2e_latency", "Question in to first voiced audio out, s")
+E2E_LATENCY = _latency("e2e_latency", "Question in (spoken: its last sound) to first voiced audio out, s")
+END_OF_TURN_DELAY = _latency("end_of_turn_delay", "Last sound of a voice to its turn being over, s")
+TRANSCRIPTION_DELAY = _latency("transcription_delay", "End of a turn decided to its words known, s")
+INTERRUPTION_DETECTION_DELAY = _latency(
+    "interruption_detection_delay", "Onset of a voice to its counting as an interruption, s"
+)
 RAG_RETRIEVAL_LATENCY = _latency("rag_retrieval_latency", "Question in to passages found, s")
 LLM_TTFT = _latency("llm_ttft", "Question in to the first words of the answer, s")
 LLM_TTFS = _latency("llm_ttfs", "Question in to the first clause that can be spoken, s")

@@ -11,15 +11,16 @@ from services.common.bus import RedisBus
 from services.common.logs import logger
 from services.common.service import Check, create_service, serve
 from services.common.settings import read_settings
-from services.orchestrator_api.lib.clients import Gateway, Rag, Renderer, Services, Tts
+from services.orchestrator_api.lib.clients import Asr, Gateway, Rag, Renderer, Services, Tts
 from services.orchestrator_api.lib.page import Page
 from services.orchestrator_api.lib.sessions import Sessions
+from services.orchestrator_api.lib.surroundings import After
 from services.orchestrator_api.routes import answer, control, session, style
 from services.orchestrator_api.settings import OrchestratorSettings
 
 
-def create_app(settings: OrchestratorSettings) -> FastAPI:
-    """The service, its sessions adopted from the one before it."""
+def create_app(settings: OrchestratorSettings, *, after: After | None = None) -> FastAPI:
+    """The service, its sessions adopted from the one before it. `after`: timers other than the event loop's own."""
     bus = RedisBus(settings.redis_address())
     services = Services(
         rag=Rag(settings.rag_address()),
@@ -30,7 +31,8 @@ def create_app(settings: OrchestratorSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sessions = app.state.sessions = Sessions(settings, bus, services)
+        timers = after or asyncio.get_running_loop().call_later
+        sessions = app.state.sessions = Sessions(settings, bus, services, Asr(settings.asr_address()), timers)
         announcing = asyncio.create_task(announce(settings.public_url, checks.values()))
         try:
             async with sessions.running():

@@ -14,7 +14,7 @@ from av.video.frame import PictureType
 
 from services.renderer.clock import FPS, SAMPLE_RATE, SAMPLES_PER_PICTURE
 from services.renderer.engine import Frame
-from services.renderer.streaming_buffer import Sound
+from services.renderer.spoken_turn import Sound
 
 SIZE = 512
 VIDEO_RATE = 90_000

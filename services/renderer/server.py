@@ -75,11 +75,15 @@ class Taken(BaseModel):
     dropped: bool
 
 
-class CancelTurn(BaseModel):
+class UpTo(BaseModel):
+    """Which turns are meant: this one and those before it."""
+
     turn: Annotated[int, Field(ge=1)]
 
 
-class Cancelled(BaseModel):
+class HeardOf(BaseModel):
+    """How much of the turn was heard."""
+
     heard_ms: int
 
 
@@ -149,9 +153,21 @@ async def speak(session: SessionId, speech: Speech, roster: OnAir) -> Taken:
 
 
 @api.post("/sessions/{session}/cancel")
-async def cancel(session: SessionId, order: CancelTurn, roster: OnAir) -> Cancelled:
+async def cancel(session: SessionId, order: UpTo, roster: OnAir) -> HeardOf:
     """Drop this turn and those before it, even if they are yet to come. Answers once it is silent."""
-    return Cancelled(heard_ms=await roster.get(session).cancel(order.turn))
+    return HeardOf(heard_ms=await roster.get(session).cancel(order.turn))
+
+
+@api.post("/sessions/{session}/pause")
+async def pause(session: SessionId, order: UpTo, roster: OnAir) -> HeardOf:
+    """Let this turn and those before it stand still, even if they are yet to come. Answers once it is silent."""
+    return HeardOf(heard_ms=await roster.get(session).pause(order.turn))
+
+
+@api.post("/sessions/{session}/resume")
+async def resume(session: SessionId, order: UpTo, roster: OnAir) -> HeardOf:
+    """Go on where the pause of this turn began, without a sound lost or said twice."""
+    return HeardOf(heard_ms=roster.get(session).resume(order.turn))
 
 
 @api.post("/sessions/{session}/style")

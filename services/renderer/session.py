@@ -118,11 +118,27 @@ class Session:
         if speaking:
             self._direct(lambda performer: performer.cancel(turn))
             self._turn_ended(self.buffer.turn)
-            if not self.ended.is_set():
-                self._ticked.clear()
-                await self._ticked.wait()  # the next frame of sound ends in silence
+            await self._silent()
             metrics.INTERRUPTION_TO_SILENCE_MS.observe((time.monotonic() - came) * 1000)
         return heard
+
+    async def pause(self, turn: int) -> int:
+        """Let turns up to this one stand still. Returns how many ms of it were heard, once it is silent."""
+        self.buffer.pause(turn)
+        if self.buffer.speaking and self.buffer.turn <= turn:
+            await self._silent()
+        return self.buffer.heard_ms(turn)
+
+    def resume(self, turn: int) -> int:
+        """Let turns up to this one go on where they stopped: that many ms into it."""
+        self.buffer.resume(turn)
+        return self.buffer.heard_ms(turn)
+
+    async def _silent(self) -> None:
+        """The next frame of sound ends in silence."""
+        if not self.ended.is_set():
+            self._ticked.clear()
+            await self._ticked.wait()
 
     def restyle(self, style: str) -> None:
         self.style = style

@@ -4,22 +4,17 @@ Pure: no I/O, no time of its own; a call of `tick` is 20 ms. Holds at most one t
 that dropping the turn drops everything that has not been heard.
 """
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
 import numpy as np
-import soxr
-from numpy.typing import NDArray
 
 from services.common.errors import Problem
 from services.common.speech import Speech, Word
 from services.renderer.clock import SAMPLE_RATE, SAMPLES_PER_TICK
+from services.renderer.spoken_turn import SAMPLES_PER_MS, Sound, SpokenTurn, fall
 
-Sound = NDArray[np.int16]
-
-SAMPLES_PER_MS = SAMPLE_RATE // 1000
 PLAYING_TICKS = 5
 """A turn's position is told after this many 20 ms frames of it."""
 
@@ -29,7 +24,7 @@ HOLD_TICKS = 100
 EDGE = 5 * SAMPLES_PER_MS
 """Where sound is cut, the last value glides to zero over this many samples instead of clicking."""
 
-_GLIDE = (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, EDGE))).astype(np.float32)
+_GLIDE = fall(EDGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,102 +64,6 @@ class Offer:
     replaced: int | None
 
 
-@dataclass(slots=True)
-class _Turn:
-    """One turn's speech at 48 kHz; times that come in are ms, places within it are samples."""
-
-    number: int
-    sr: int
-    final: bool = False
-    over: bool = False  # finished or cancelled
-    end_ms: int = 0
-    played: int = 0
-    dry: bool = False
-    held: int = 0  # ticks in a row that it waits for pictures
-    _taken: int = 0
-    _waiting: int = 0
-    _blocks: deque[Sound] = field(default_factory=deque)
-    _words: deque[Word] = field(default_factory=deque)
-    _resampler: soxr.ResampleStream | None = None
-
-    def __post_init__(self) -> None:
-        if self.sr != SAMPLE_RATE:
-            self._resampler = soxr.ResampleStream(self.sr, SAMPLE_RATE, 1, dtype="int16", quality="HQ")
-
-    @property
-    def heard_ms(self) -> int:
-        return min(self.played // SAMPLES_PER_MS, self.end_ms)
-
-    @property
-    def buffered_ms(self) -> int:
-        return 0 if self.over else self.end_ms - self.heard_ms
-
-    def append(self, speech: Speech, *, final: bool) -> Sound:
-        """Take a message that has been found to fit. Returns its sound, placed to the sample, at its own rate."""
-        pieces = []
-        for chunk in speech.chunks:
-            pcm = np.frombuffer(chunk.pcm(), dtype="<i2")
-            # A chunk may be a sample longer or shorter than its times say: mended here, so that it never adds up.
-            length = round(chunk.t1 * self.sr / 1000) - self._taken
-            if length < len(pcm):
-                pcm = pcm[:length]
-            elif length > len(pcm):
-                pcm = np.pad(pcm, (0, length - len(pcm)), mode="edge")
-            self._taken += len(pcm)
-            pieces.append(pcm)
-        sound = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
-        self._words.extend(speech.words)
-        self.end_ms = max(self.end_ms, speech.t1)
-        self.final = final
-        resampled = self._resampler.resample_chunk(sound, last=final) if self._resampler else sound
-        if len(resampled):
-            self._blocks.append(resampled)
-            self._waiting += len(resampled)
-        return sound
-
-    def read_into(self, frame: Sound) -> int:
-        """Fill the frame from its start; returns how many samples there were."""
-        filled = 0
-        while self._blocks and filled < len(frame):
-            block = self._blocks[0]
-            part = block[: len(frame) - filled]
-            frame[filled : filled + len(part)] = part
-            filled += len(part)
-            if len(part) == len(block):
-                self._blocks.popleft()
-            else:
-                self._blocks[0] = block[len(part) :]
-        self._waiting -= filled
-        self.played += filled
-        return filled
-
-    def words_reached(self) -> list[Word]:
-        """Words that began before the place that has been played, once each."""
-        reached = []
-        while self._words and self._words[0].t0 * SAMPLES_PER_MS < self.played:
-            reached.append(self._words.popleft())
-        return reached
-
-    def sounds_at(self, ahead: int) -> bool:
-        """Whether there is speech `ahead` samples after the place that has been played; before it, if negative."""
-        return not self.over and not self.held and (0 if self.dry else -self.played) <= ahead < self._waiting
-
-    @property
-    def empty(self) -> bool:
-        return not self._waiting
-
-    @property
-    def exhausted(self) -> bool:
-        return self.final and self.empty
-
-    def drop(self) -> None:
-        """Forget what has not been played."""
-        self.over = True
-        self._blocks.clear()
-        self._words.clear()
-        self._waiting = 0
-
-
 class StreamingBuffer:
     """One session's speech. Turns only grow: a newer one replaces the one that sounds, older ones are dropped."""
 
@@ -172,7 +71,8 @@ class StreamingBuffer:
         self.capacity_ms = capacity_ms
         self.heard_turn = 0  # newest turn of which something was heard
         self._cancelled = 0
-        self._turn = _Turn(0, SAMPLE_RATE, over=True)
+        self._paused = 0  # turns up to this one stand still
+        self._turn = SpokenTurn(0, SAMPLE_RATE, over=True)
         self._last = 0  # the sample that went out last
         self._sounding = 0  # the turn that it belongs to
         self._ticks = 0  # of the turn
@@ -202,7 +102,7 @@ class StreamingBuffer:
         number = speech.turn if speech.turn is not None else newest + 1
         if number <= self._cancelled or number < self._turn.number:
             return Offer(number, np.zeros(0, np.int16), dropped=True, replaced=None)
-        turn = self._turn if number == self._turn.number else _Turn(number, speech.sr)
+        turn = self._turn if number == self._turn.number else SpokenTurn(number, speech.sr)
         self._check(turn, speech)
         replaced = None
         if turn is not self._turn:
@@ -218,14 +118,27 @@ class StreamingBuffer:
         self._cancelled = max(self._cancelled, turn)
         if self._turn.number <= turn and not self._turn.over:
             self._turn.drop()
+        return self.heard_ms(turn)
+
+    def pause(self, turn: int) -> None:
+        """Turns up to this one stand still: what sounds fades out within the next tick, what is yet to come waits."""
+        self._paused = max(self._paused, turn)
+
+    def resume(self, turn: int) -> None:
+        """Turns up to this one go on with the very next sample. A pause of a newer turn stays."""
+        if turn >= self._paused:
+            self._paused = 0
+
+    def heard_ms(self, turn: int) -> int:
+        """How much of the turn was heard, ms; 0 for one that is not the newest."""
         return self._turn.heard_ms if self._turn.number == turn else 0
 
     @property
     def begins_at(self) -> int | None:
-        """Where in its turn speech would begin, or go on after it ran dry, with the next tick, ms; else None."""
+        """Where in its turn speech would begin, or go on after silence, with the next tick, ms; else None."""
         turn = self._turn
-        stands = not turn.over and (turn.dry or not turn.played) and not turn.empty
-        return turn.heard_ms if stands else None
+        begins = turn.stands and not turn.over and not turn.empty and not self._paused_is(turn)
+        return turn.heard_ms if begins else None
 
     def tick(self, *, hold: bool = False) -> Tick:
         """The next 20 ms. `hold`: speech that would begin waits, for HOLD_TICKS at most."""
@@ -236,8 +149,12 @@ class StreamingBuffer:
         spoken = 0
         if not turn.over:
             begins = turn.played == 0
+            paused = self._paused_is(turn)
             turn.held = turn.held + 1 if hold and self.begins_at is not None else 0
-            if not 0 < turn.held <= HOLD_TICKS:
+            waits = 0 < turn.held <= HOLD_TICKS
+            if paused:
+                spoken = turn.fade_into(frame)
+            elif not waits:
                 spoken = turn.read_into(frame)
             if spoken and begins:
                 self.heard_turn = turn.number
@@ -249,7 +166,7 @@ class StreamingBuffer:
                 turn.over = True
             elif spoken and not begins and self._ticks % PLAYING_TICKS == 0:
                 happened.append(Position(turn.number, turn.heard_ms, "playing"))
-            if turn.played and not turn.over:
+            if turn.played and not turn.over and not paused and not waits:
                 ran_dry = spoken < SAMPLES_PER_TICK and not turn.dry
                 resumes = turn.dry and spoken > 0
                 turn.dry = spoken < SAMPLES_PER_TICK
@@ -263,11 +180,14 @@ class StreamingBuffer:
 
         The ms are None where nothing sounds; the turn is then the newest that was heard.
         """
-        if not self._turn.sounds_at(ahead):
+        if self._paused_is(self._turn) or not self._turn.sounds_at(ahead):
             return self.heard_turn, None
         return self._turn.number, (self._turn.played + ahead) / SAMPLES_PER_MS
 
-    def _check(self, turn: _Turn, speech: Speech) -> None:
+    def _paused_is(self, turn: SpokenTurn) -> bool:
+        return turn.number <= self._paused
+
+    def _check(self, turn: SpokenTurn, speech: Speech) -> None:
         if turn.final:
             raise Problem(409, f"turn: {turn.number} ended with its final message at {turn.end_ms} ms.")
         if speech.sr != turn.sr:

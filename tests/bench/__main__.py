@@ -11,13 +11,15 @@ import numpy as np
 import psutil
 
 from services.stack.local import LocalStack
-from tests.bench.conversation import Results, answers, interruptions, listen
+from tests.bench.conversation import Results, answers, interruptions, listen, pauses
 from tests.viewer import Viewer, eventually
 
 HOW = {
     "e2e_latency_ms": "question sent on the control socket to the first voiced 20 ms of sound decoded at the viewer",
     "first_lip_movement_ms": "question sent to the first decoded picture whose mouth moves more than at rest",
     "interruption_to_silence_ms": "cancel sent to the last voiced 20 ms decoded (the viewer's jitter buffer included)",
+    "voice_to_pause_ms": "user_speaking sent to the last voiced 20 ms decoded before the gap",
+    "voice_over_to_speech_ms": "its end sent, 300 ms later, to the first voiced 20 ms decoded after it",
     "av_skew_ms": "lag between mouth opening and loudness on the sender's clock, absolute, one value an answer",
     "av_skew_median_ms": "the same with its sign; positive: the mouth is late",
     "final_fps": "decoded pictures a second over the listening, half idle, half speech",
@@ -41,6 +43,8 @@ async def measure(stack: LocalStack, trials: int, seconds: float) -> dict[str, o
         await answers(viewer, control, results, trials)
         say(f"{trials} interruptions")
         await interruptions(viewer, control, results, trials)
+        say(f"{trials} pauses")
+        await pauses(viewer, control, results, trials)
         say(f"{seconds:.0f} s of idle and speech")
         watched = {name: psutil.Process(stack.pid(name)) for name in stack.running}
         for process in watched.values():
@@ -50,6 +54,8 @@ async def measure(stack: LocalStack, trials: int, seconds: float) -> dict[str, o
             "e2e_latency_ms": percentiles(results.e2e),
             "first_lip_movement_ms": percentiles(results.lips),
             "interruption_to_silence_ms": percentiles(results.silence),
+            "voice_to_pause_ms": percentiles(results.pause),
+            "voice_over_to_speech_ms": percentiles(results.resume),
             "av_skew_ms": percentiles([abs(s) for s in results.skew]),
             "av_skew_median_ms": round(float(np.median(results.skew)), 1),
             "final_fps": round(fps, 2),
@@ -66,7 +72,7 @@ def say(text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=20, help="answers, and interruptions")
+    parser.add_argument("--trials", type=int, default=20, help="answers, interruptions, and pauses")
     parser.add_argument("--seconds", type=float, default=60, help="of listening, half idle, half speech")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder)) as stack:

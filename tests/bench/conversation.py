@@ -1,4 +1,4 @@
-"""The three things that are measured: answers, interruptions, and an hour-glass of idle and speech."""
+"""What is measured: answers, interruptions, pauses, and an hour-glass of idle and speech."""
 
 import asyncio
 import random
@@ -31,6 +31,8 @@ class Results:
     lips: list[float] = field(default_factory=list)
     skew: list[float] = field(default_factory=list)
     silence: list[float] = field(default_factory=list)
+    pause: list[float] = field(default_factory=list)
+    resume: list[float] = field(default_factory=list)
 
 
 async def answers(viewer: Viewer, control: Control, results: Results, count: int) -> None:
@@ -64,6 +66,22 @@ async def interruptions(viewer: Viewer, control: Control, results: Results, coun
         await asyncio.sleep(1)
         late = viewer.voiced_since(cancelled)
         results.silence.append((late[-1].at - cancelled) * 1000 if late else 0.0)
+
+
+async def pauses(viewer: Viewer, control: Control, results: Results, count: int) -> None:
+    """Ask, let it speak a while, make a short sound; time the last voiced frame before the gap and the first after."""
+    for i in range(count):
+        await quiet(viewer)
+        asked = await control.send("start_reply", text=QUESTIONS[i % len(QUESTIONS)])
+        await eventually(partial(viewer.voiced_since, asked), why="no voice")
+        await asyncio.sleep(random.uniform(0.4, 1.2))
+        sounds = await control.send("user_speaking", speaking=True)
+        await asyncio.sleep(0.3)
+        over = await control.send("user_speaking", speaking=False)
+        await eventually(partial(viewer.voiced_since, over), why="it did not go on")
+        before = [sample for sample in viewer.voiced_since(sounds) if sample.at < over]
+        results.pause.append((before[-1].at - sounds) * 1000 if before else 0.0)
+        results.resume.append((viewer.voiced_since(over)[0].at - over) * 1000)
 
 
 async def listen(viewer: Viewer, control: Control, seconds: float) -> tuple[float, float]:

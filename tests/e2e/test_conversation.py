@@ -93,6 +93,26 @@ async def test_speaking_interrupts(viewer: Viewer) -> None:
         await control.wait_for(lambda e: e["type"] == "state" and e["state"] == "listening")
 
 
+async def test_a_short_sound_lets_it_go_on(viewer: Viewer) -> None:
+    """Paused and resumed: every word is captioned once, in order, and the answer is heard to its end."""
+    async with viewer.control() as control:
+        await control.send("start_reply", text=QUESTION)
+        await control.wait_for(lambda e: e["type"] == "caption")
+        for _ in range(3):
+            await control.send("user_speaking", speaking=True)
+            await control.send("user_speaking", speaking=False)
+        finished = await control.wait_for(lambda e: e["type"] == "playback" and e["phase"] == "finished", 40)
+        numbers = await control.wait_for(lambda e: e["type"] == "metrics" and "underruns_total" in e)
+        turn = finished["turn"]
+        states = [e["state"] for e in control.of("state") if e["turn"] == turn]
+        assert states.count("paused") == 3
+        assert words(" ".join(e["word"] for e in control.of("caption", turn))) == words(
+            "".join(e["text"] for e in control.of("answer_delta", turn))
+        )
+        assert not control.of("interrupted")
+        assert numbers["underruns_total"] == 0
+
+
 async def test_a_new_question_takes_over(viewer: Viewer) -> None:
     """A question during an answer cancels that answer and is answered itself."""
     async with viewer.control() as control:

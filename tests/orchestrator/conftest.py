@@ -10,9 +10,11 @@ from typing import Any
 import httpx
 import pytest
 import redis.asyncio as redis
+from pydantic import BaseModel
 from websockets.asyncio.client import ClientConnection, connect
 
-from services.common.messages import EVENTS, Event
+from services.common.hearing import hearing_channel
+from services.common.messages import EVENTS, SERVICES_CHANNEL, Event, Heartbeat
 from services.orchestrator_api.app import create_app
 from services.orchestrator_api.settings import OrchestratorSettings
 from tests.common.redis_process import RedisProcess
@@ -20,12 +22,15 @@ from tests.orchestrator.fakes import (
     DEADLINE_S,
     OFFER,
     Face,
+    FakeAsr,
     FakeGateway,
     FakeRag,
     FakeRenderer,
     FakeTts,
     Server,
+    Timers,
     free_port,
+    until,
 )
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
@@ -40,11 +45,13 @@ class Stack:
     tts: FakeTts = field(default_factory=FakeTts)
     renderer: FakeRenderer = field(default_factory=FakeRenderer)
     gateway: FakeGateway = field(default_factory=lambda: FakeGateway(SECRET))
+    asr: FakeAsr = field(default_factory=FakeAsr)
+    timers: Timers = field(default_factory=Timers)
 
     def __post_init__(self) -> None:
         self.settings = self.with_settings()
         self.port = free_port()
-        self.server = Server(create_app(self.settings), self.port)
+        self.server = Server(create_app(self.settings, after=self.timers.after), self.port)
         self.http = httpx.AsyncClient(base_url=self.server.url, timeout=DEADLINE_S, verify=False)
 
     def with_settings(self, **changes: Any) -> OrchestratorSettings:
@@ -66,13 +73,37 @@ class Stack:
         """Another orchestrator in the place of this one."""
         await self.server.stop()
         self.settings = self.with_settings(**changes)
-        self.server = Server(create_app(self.settings), self.port)
+        self.server = Server(create_app(self.settings, after=self.timers.after), self.port)
         await self.server.start()
 
     async def open(self, **fields: Any) -> dict[str, Any]:
         answer = await self.http.post("/session", json={"sdp": OFFER} | fields)
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
+
+    async def grow_ears(self, instance: str = "run1", **settings: Any) -> None:
+        """From now on there is asr; its first beat has been heard."""
+        await self.asr.server.start()
+        await self.restart(asr_url=self.asr.server.url, **settings)
+        await self.beat(instance)
+
+    async def beat(self, instance: str = "run1") -> None:
+        """asr says that it is there."""
+        await self.publish(SERVICES_CHANNEL, Heartbeat(service="asr", instance=instance))
+
+    async def hear(self, opened: dict[str, Any], kind: type[Any], instance: str = "run1", **fields: Any) -> None:
+        """asr hears this at the session's microphone."""
+        message = kind(session=opened["session"], instance=instance, **{"utterance": 1} | fields)
+        await self.publish(hearing_channel(opened["session"]), message)
+
+    async def publish(self, channel: str, message: BaseModel) -> None:
+        """On the bus, once somebody listens."""
+        async with redis.from_url(self.redis.url) as client:
+
+            async def heard() -> int:
+                return int(await client.publish(channel, message.model_dump_json()))
+
+            await until(heard)
 
     def face(self, opened: dict[str, Any]) -> Face:
         return self.renderer.faces[opened["session"]]
@@ -132,7 +163,7 @@ async def stack(redis_process: RedisProcess) -> AsyncIterator[Stack]:
     yield stack
     await stack.http.aclose()
     await stack.server.stop()
-    await asyncio.gather(*(server.stop() for server in fakes))
+    await asyncio.gather(*(server.stop() for server in (*fakes, stack.asr.server)))
 
 
 @pytest.fixture

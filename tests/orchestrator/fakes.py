@@ -177,7 +177,7 @@ class Face:
     def __init__(self, session: str, opened: dict[str, Any], by_itself: bool) -> None:
         self.session, self.opened, self.by_itself = session, opened, by_itself
         self.style = opened.get("style") or "studio"
-        self.turn = self.cancelled = 0
+        self.turn = self.cancelled = self.paused = 0
         self.speech: list[Speech] = []
         self.ended = False
         self.heard_ms = 0
@@ -207,8 +207,8 @@ class Face:
             self.hear(self.end_ms)
 
     def hear(self, until_ms: int) -> None:
-        """Play up to here, and tell of it as the contract says."""
-        until_ms = min(until_ms, self.end_ms)
+        """Play up to here, and tell of it as the contract says; nothing while it is paused."""
+        until_ms = min(until_ms, self.end_ms) if self.turn > self.paused else self.heard_ms
         playback = partial(Playback, session=self.session, turn=self.turn)
         caption = partial(Caption, session=self.session, turn=self.turn)
         numbers = partial(Metrics, session=self.session, turn=self.turn)
@@ -237,6 +237,8 @@ class FakeRenderer(Fake):
         self.buffer_ms = 2500
         self.faces: dict[str, Face] = {}
         self.cancels: list[tuple[str, int]] = []
+        self.holds: list[tuple[str, int]] = []  # ("pause" or "resume", turn)
+        self.knows_pause = True
         self.refusals = 0
         app = self.app
 
@@ -283,6 +285,14 @@ class FakeRenderer(Fake):
             face.cancelled = max(face.cancelled, body["turn"])
             return {"heard_ms": face.heard_ms if face.turn == body["turn"] else 0}
 
+        @app.post("/v1/sessions/{session}/pause")
+        async def pause(session: str, body: dict[str, int]) -> dict[str, int]:
+            return self._hold("pause", session, body["turn"])
+
+        @app.post("/v1/sessions/{session}/resume")
+        async def resume(session: str, body: dict[str, int]) -> dict[str, int]:
+            return self._hold("resume", session, body["turn"])
+
         @app.post("/v1/sessions/{session}/style")
         async def style(session: str, body: dict[str, str]) -> dict[str, str]:
             if body["style"] not in self.STYLES:
@@ -298,6 +308,16 @@ class FakeRenderer(Fake):
         if session not in self.faces:
             raise Problem(404, f"{session} is not on the air here.")
         return self.faces[session]
+
+    def _hold(self, what: str, session: str, turn: int) -> dict[str, int]:
+        if not self.knows_pause:
+            raise Problem(404, "There is nothing here.")
+        self.holds.append((what, turn))
+        face = self._face(session)
+        face.paused = turn if what == "pause" else 0
+        if what == "resume" and face.by_itself:
+            face.hear(face.end_ms)
+        return {"heard_ms": face.heard_ms if face.turn == turn else 0}
 
     async def _events(self, face: Face) -> AsyncIterator[str]:
         while (event := await face.feed.get()) is not None:
@@ -337,3 +357,60 @@ class FakeGateway(Fake):
             assert grant(request, session).role == "orchestrator"
             self.viewers.pop(session, None)
             self.closed.append(session)
+
+
+class FakeAsr(Fake):
+    """Listens where it is told to; what it hears is the test's to say, on the bus."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listens: dict[str, dict[str, Any]] = {}
+        self.left: list[str] = []
+        self.spoken: list[tuple[str, int, str]] = []
+        self.full = False
+        self.refused = 0
+        app = self.app
+
+        @app.post("/v1/sessions", status_code=201)
+        async def listen(body: dict[str, Any]) -> dict[str, str]:
+            if self.full:
+                self.refused += 1
+                raise Problem(503, "All places are taken.")
+            self.listens[body["session"]] = body
+            return {"session": body["session"], "state": "connecting"}
+
+        @app.delete("/v1/sessions/{session}", status_code=204)
+        async def leave(session: str) -> None:
+            del self.listens[session]
+            self.left.append(session)
+
+        @app.post("/v1/sessions/{session}/spoken", status_code=204)
+        async def spoken(session: str, body: dict[str, Any]) -> None:
+            self.spoken.append((session, body["turn"], body["text"]))
+
+
+class Timers:
+    """Timers that go off when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[_Timer] = []
+
+    def after(self, delay_s: float, call: Callable[[], None]) -> "_Timer":
+        timer = _Timer(self, delay_s, call)
+        self.waiting.append(timer)
+        return timer
+
+    def go_off(self) -> None:
+        """All that wait."""
+        waiting, self.waiting = self.waiting, []
+        for timer in waiting:
+            timer.call()
+
+
+class _Timer:
+    def __init__(self, timers: Timers, delay_s: float, call: Callable[[], None]) -> None:
+        self.timers, self.delay_s, self.call = timers, delay_s, call
+
+    def cancel(self) -> None:
+        if self in self.timers.waiting:
+            self.timers.waiting.remove(self)

@@ -26,3 +26,16 @@ def test_an_empty_buffer_does_not_go_below_nothing() -> None:
     pace.accepted(500, now=0)
     assert pace.buffered_ms(now=100) == 0
     assert pace.wait_s(1200, now=100) == (1200 + MARGIN_MS - 1000) / 1000
+
+
+def test_what_is_held_does_not_drain() -> None:
+    """While the renderer stands still the estimate does, too; then it goes on from there."""
+    pace = Pace(1000)
+    pace.accepted(800, now=0)
+    pace.hold(now=0.1)
+    pace.hold(now=5)  # it is held already
+    assert pace.buffered_ms(now=60) == 700
+    pace.accepted(900, now=61)
+    assert pace.buffered_ms(now=70) == 900
+    pace.release(now=100)
+    assert pace.buffered_ms(now=100.5) == 400

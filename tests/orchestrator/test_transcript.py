@@ -26,3 +26,14 @@ def test_history_is_bounded_and_holds_what_was_heard() -> None:
     assert len(messages) == 2 * HISTORY_PAIRS
     assert (messages[0].role, messages[0].content) == ("user", "question 3")
     assert (messages[-1].role, messages[-1].content) == ("assistant", f"answer {HISTORY_PAIRS + 2}")
+
+
+def test_the_clauses_around_a_place() -> None:
+    """The one that sounds, with its neighbours; before the first one nothing but that."""
+    spoken = SpokenWords()
+    assert spoken.around(0) == ""
+    for start, clause in ((0, "One."), (500, "Two."), (900, "Three."), (1500, "Four.")):
+        spoken.begin(start, clause)
+    assert spoken.around(0) == "One. Two."
+    assert spoken.around(600) == "One. Two. Three."
+    assert spoken.around(2000) == "Three. Four."

@@ -212,6 +212,8 @@ async def test_an_interrupted_turn_ends_at_once_and_for_good(stack: Stack, how: 
                 await page.say("start_reply", text="And now?")
             case "user_speaking":
                 await page.say("user_speaking", speaking=True)
+                await page.state("paused", 1)
+                stack.timers.go_off()
             case _:
                 await page.say("cancel")
         interrupted = await page.type("interrupted")

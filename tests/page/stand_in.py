@@ -40,6 +40,7 @@ from tests.page.media import FaceTrack, VoiceTrack
 PAGE = Path(__file__).parents[2] / "web-samples" / "minimal-webrtc-client"
 STYLES = ["studio", "dusk", "morning"]
 WORD_MS = 130
+HOLDS_S = 0.4  # a voice that lasts so long interrupts
 
 ANSWER = (
     "FlashbackAvatars gives your documents a face. You ask by voice or keyboard, and it answers aloud, in sync, "
@@ -106,10 +107,16 @@ class Live:
     speech: asyncio.Task[None] | None = None
     spoken: list[str] = field(default_factory=list)
     voice_from: float | None = None
+    heard_here: bool = False  # asr listens to it
+    moves: asyncio.Event = field(default_factory=asyncio.Event)
+    holding: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        self.moves.set()
 
     def loudness(self) -> float:
         """Syllables, four a second, while the turn is spoken."""
-        if self.voice_from is None:
+        if self.voice_from is None or not self.moves.is_set():
             return 0.0
         return 0.25 + 0.75 * abs(math.sin((time.monotonic() - self.voice_from) * math.pi * 4))
 
@@ -162,6 +169,16 @@ class StandIn:
     def emit(self, event: Event) -> None:
         """Sends an event of a session to whoever follows it."""
         self._run(lambda: self._emit(self.sessions[event.session], event))
+
+    def grow_ears(self) -> None:
+        """asr listens to the session from now on."""
+
+        async def grow() -> None:
+            live = self.only()
+            live.heard_here = True
+            await self._become(live, live.state)
+
+        self._run(grow)
 
     def drop_control(self) -> None:
         """Every control channel breaks, as when a proxy restarts."""
@@ -254,7 +271,7 @@ class StandIn:
                 await socket.close(4401 if live else 4404)
                 return
             live.sockets.append(socket)
-            await socket.send_text(State(session=live.id, turn=live.turn, state=live.state).model_dump_json())
+            await socket.send_text(self._state(live).model_dump_json())
             try:
                 while True:
                     message = await socket.receive_json()
@@ -318,7 +335,9 @@ class StandIn:
             case "cancel":
                 await self._interrupt(live)
             case "user_speaking" if message["speaking"]:
-                await self._interrupt(live)
+                await self._pause(live)
+            case "user_speaking":
+                await self._resume(live)
 
     # --- what a turn looks like ---------------------------------------------------------------------------------------
 
@@ -340,6 +359,10 @@ class StandIn:
                 source, title, quote = SOURCES[sentence]
                 sentence += 1
                 await self._emit(live, Citation(**of, source=source, title=title, quote=quote, t=t0))
+            if not live.moves.is_set():
+                stopped = time.monotonic()
+                await live.moves.wait()
+                live.voice_from += time.monotonic() - stopped
             live.spoken.append(word)
             await self._emit(live, Caption(**of, word=word, t0=t0, t1=t0 + WORD_MS))
         await asyncio.sleep(WORD_MS / 1000)
@@ -349,6 +372,26 @@ class StandIn:
         live.speech = None
         await self._become(live, "listening")
 
+    async def _pause(self, live: Live) -> None:
+        if live.speech is None or live.state != "speaking":
+            return
+        live.moves.clear()
+        await self._become(live, "paused")
+        loop = asyncio.get_running_loop()
+        live.holding = loop.call_later(HOLDS_S, lambda: asyncio.ensure_future(self._interrupt(live)))
+
+    async def _resume(self, live: Live) -> None:
+        if live.state != "paused":
+            return
+        self._go_on(live)
+        await self._become(live, "speaking")
+
+    def _go_on(self, live: Live) -> None:
+        live.moves.set()
+        if live.holding:
+            live.holding.cancel()
+            live.holding = None
+
     async def _interrupt(self, live: Live) -> None:
         if live.speech is None:
             return
@@ -357,6 +400,7 @@ class StandIn:
         await self._become(live, "listening")
 
     def _silence(self, live: Live) -> None:
+        self._go_on(live)
         live.voice_from = None
         if live.speech:
             live.speech.cancel()
@@ -364,7 +408,10 @@ class StandIn:
 
     async def _become(self, live: Live, state: SessionState) -> None:
         live.state = state
-        await self._emit(live, State(session=live.id, turn=live.turn, state=state))
+        await self._emit(live, self._state(live))
+
+    def _state(self, live: Live) -> State:
+        return State(session=live.id, turn=live.turn, state=live.state, ears=live.heard_here)
 
     async def _emit(self, live: Live, event: Event) -> None:
         text = event.model_dump_json(exclude_none=True)

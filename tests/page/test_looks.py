@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from services.common.messages import Transcript
 from tests.page.conftest import Open
 from tests.page.stand_in import StandIn
 from tests.page.test_asking import ask, until_words_are_heard
@@ -87,6 +88,35 @@ def test_every_screen(open_page: Open, artifacts: Path, width: int, height: int)
     assert abs(face["width"] - face["height"]) < 1
     assert face["width"] >= 0.55 * min(width, height)
     page.screenshot(path=artifacts / f"{width}x{height}-speaking.png")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (740, 360), (1366, 768)])
+def test_a_microphone_in_use(open_page: Open, stand_in: StandIn, artifacts: Path, width: int, height: int) -> None:
+    """What belongs to it, and the person's words beside the captions, have their place on every screen."""
+    page = open_page(width=width, height=height)
+    page.get_by_role("button", name="Microphone", exact=True).click()
+    expect(page.get_by_label("Which microphone")).to_be_visible()
+    ask(page)
+    until_words_are_heard(page, 6)
+    live = stand_in.only()
+    said = "and how do I add my own documents to it"
+    stand_in.emit(Transcript(session=live.id, turn=live.turn, text=said, final=False))
+    expect(page.locator("#saying")).to_have_text(said)
+    assert page.evaluate(OVERFLOW) == 0
+    screen = page.locator("#stage").bounding_box()
+    words, captions = (page.locator(part).bounding_box() for part in ("#saying", "#captions"))
+    assert screen is not None
+    assert words is not None
+    assert captions is not None
+    assert words["y"] >= screen["y"]
+    assert words["y"] + words["height"] <= captions["y"]
+    for part in ("#composer", "#mute", "#devices"):
+        box = page.locator(part).bounding_box()
+        assert box is not None, part
+        assert box["x"] >= 0, part
+        assert box["x"] + box["width"] <= width, part
+        assert box["y"] + box["height"] <= height, part
+    page.screenshot(path=artifacts / f"{width}x{height}-talking.png")
 
 
 def test_the_largest_screen(open_page: Open, artifacts: Path) -> None:

@@ -1,14 +1,17 @@
 """The microphone is lent when its button is pressed; speaking interrupts."""
 
+from typing import Any
+
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import Open
+from services.common.messages import Interrupted, State, Transcript
+from tests.page.conftest import JOINED, Open
 from tests.page.stand_in import StandIn
 from tests.page.test_asking import ask
 
 
 def microphone(page: Page) -> None:
-    page.get_by_role("button", name="Microphone").click()
+    page.get_by_role("button", name="Microphone", exact=True).click()
 
 
 def test_speaking_interrupts(page: Page, stand_in: StandIn) -> None:
@@ -23,6 +26,192 @@ def test_speaking_interrupts(page: Page, stand_in: StandIn) -> None:
     page.wait_for_function("() => !flashback.userSpeaking")
     assert [m["speaking"] for m in stand_in.of("user_speaking", at_least=2)][:2] == [True, False]
     assert not stand_in.of("cancel")
+
+
+def test_where_the_server_has_ears_the_page_leaves_it_to_them(page: Page, stand_in: StandIn) -> None:
+    """Its own detector still shows that it hears something, but reports nothing; without the ears it does again."""
+    stand_in.grow_ears()
+    page.wait_for_function("() => flashback.ears")
+    microphone(page)
+    page.wait_for_function("() => flashback.userSpeaking")
+    expect(page.locator("#stage")).to_have_attribute("data-hearing", "")
+    page.wait_for_function("() => !flashback.userSpeaking")
+    assert stand_in.of("user_speaking") == []
+    live = stand_in.only()
+    stand_in.emit(State(session=live.id, turn=live.turn, state="listening", ears=False))
+    assert stand_in.of("user_speaking", at_least=1)[0]["speaking"]
+
+
+def test_what_the_person_says_is_shown_as_it_is_said(page: Page, stand_in: StandIn) -> None:
+    """Beside the captions while it is said; then it is the question of its turn. What was nothing goes away."""
+    of: dict[str, Any] = {"session": stand_in.only().id}
+    saying = page.locator("#saying")
+    stand_in.emit(Transcript(**of, turn=0, text="what is", final=False))
+    expect(saying).to_have_text("what is")
+    stand_in.emit(Transcript(**of, turn=0, text="", final=True))
+    expect(saying).to_be_hidden()
+    stand_in.emit(Transcript(**of, turn=0, text="what is this", final=False))
+    stand_in.emit(State(**of, turn=1, state="thinking"))
+    stand_in.emit(Transcript(**of, turn=1, text="What is this?", final=True))
+    expect(saying).to_be_hidden()
+    expect(page.locator(".question")).to_have_text("What is this?")
+
+
+def test_a_question_that_is_added_to_stands_there_once(page: Page, stand_in: StandIn) -> None:
+    """Its beginning, of whose answer nothing was heard, makes room for the whole."""
+    of: dict[str, Any] = {"session": stand_in.only().id}
+    stand_in.emit(State(**of, turn=1, state="thinking"))
+    stand_in.emit(Transcript(**of, turn=1, text="What does it cost", final=True))
+    stand_in.emit(Interrupted(**of, turn=1, heard_text=""))
+    stand_in.emit(State(**of, turn=2, state="thinking"))
+    stand_in.emit(Transcript(**of, turn=2, text="What does it cost per month?", final=True))
+    expect(page.locator(".question")).to_have_text(["What does it cost per month?"])
+
+
+def test_a_pause_is_no_interruption(page: Page, stand_in: StandIn) -> None:
+    """While a voice is looked into the page listens, keeps its captions, and speaks on."""
+    stand_in.answer = " ".join(["word"] * 60)
+    ask(page)
+    page.wait_for_function("() => flashback.state === 'speaking'")
+    expect(page.locator("#captions")).to_contain_text("word")
+    live = stand_in.only()
+    stand_in.emit(State(session=live.id, turn=live.turn, state="paused"))
+    expect(page.locator("#stage")).to_have_attribute("data-state", "paused")
+    expect(page.locator("#captions")).to_contain_text("word")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    stand_in.emit(State(session=live.id, turn=live.turn, state="speaking"))
+    expect(page.locator("#state")).to_have_text("Speaking")
+    assert page.locator(".note:visible").count() == 0
+
+
+def hold_space(page: Page) -> None:
+    page.locator("body").click(position={"x": 5, "y": 400})  # nothing is pressed or typed into there
+    page.keyboard.down("Space")
+
+
+def test_the_space_bar_is_held_to_talk(page: Page, stand_in: StandIn) -> None:
+    """It opens the microphone and interrupts, even where the server has ears; released, nobody is heard any more."""
+    stand_in.grow_ears()
+    stand_in.answer = " ".join(["word"] * 60)
+    ask(page)
+    page.wait_for_function("() => flashback.state === 'speaking'")
+    hold_space(page)
+    expect(page.locator(".turn .note")).to_have_text("interrupted")
+    page.wait_for_function("() => flashback.microphone && !flashback.muted")
+    page.keyboard.up("Space")
+    assert [m["speaking"] for m in stand_in.of("user_speaking", at_least=2)] == [True, False]
+    assert page.evaluate("() => flashback.microphone && flashback.muted")
+    expect(page.get_by_role("button", name="Muted")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_microphone_that_was_open_stays_open_after_the_space_bar(page: Page) -> None:
+    """Holding the key is not a way to mute."""
+    microphone(page)
+    page.wait_for_function("() => flashback.microphone")
+    hold_space(page)
+    page.keyboard.up("Space")
+    assert not page.evaluate("() => flashback.muted")
+
+
+def test_the_space_bar_is_a_blank_while_typing(page: Page, stand_in: StandIn) -> None:
+    """In a question that has begun, and on a button that has the focus, it does what it always does."""
+    microphone(page)
+    page.wait_for_function("() => flashback.microphone")
+    page.get_by_label("Your question").focus()
+    page.keyboard.type("to be ")
+    page.keyboard.down("Space")
+    page.keyboard.up("Space")
+    expect(page.get_by_label("Your question")).to_have_value("to be  ")
+    page.get_by_label("Your question").fill("")
+    page.keyboard.down("Space")  # nothing is typed yet: talking
+    page.keyboard.up("Space")
+    expect(page.get_by_label("Your question")).to_have_value("")
+    page.get_by_role("button", name="Mute").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Muted")).to_be_visible()
+    held = [m for m in stand_in.of("user_speaking") if m["speaking"]]
+    assert len(held) >= 1
+
+
+def test_mute_sends_silence(page: Page, stand_in: StandIn) -> None:
+    """The track goes on without a sound, the label does not claim to listen, and the button says how it is."""
+    microphone(page)
+    page.wait_for_function("() => flashback.userSpeaking")
+    page.get_by_role("button", name="Mute").click()
+    expect(page.locator("#state")).to_have_text("Ready")
+    page.wait_for_function("() => !flashback.userSpeaking")
+    frames = stand_in.only().microphone_frames
+    page.wait_for_function(
+        "() => getComputedStyle(document.getElementById('mic')).getPropertyValue('--level') === '0.000'"
+    )
+    assert stand_in.only().microphone_frames >= frames
+    page.get_by_role("button", name="Muted").click()
+    page.wait_for_function("() => flashback.userSpeaking")
+
+
+SAY_WHICH = """() => navigator.mediaDevices.enumerateDevices().then(
+  (all) => all.filter((d) => d.kind === "audioinput").map((d) => d.label))"""
+
+
+def test_the_microphone_can_be_chosen(page: Page, stand_in: StandIn) -> None:
+    """All that there are, by name; the choice is used at once, on the same connection, and at the next visit."""
+    microphone(page)
+    devices = page.get_by_label("Which microphone")
+    expect(devices).to_be_visible()
+    names = page.evaluate(SAY_WHICH)
+    assert devices.locator("option").all_text_contents() == names
+    devices.select_option(label=names[-1])
+    chosen = "() => document.getElementById('devices').selectedOptions[0]?.textContent"
+    page.wait_for_function(f"(name) => flashback.microphone && ({chosen})() === name", arg=names[-1])
+    assert len(stand_in.of("session")) == 1
+    page.reload()
+    page.wait_for_function(JOINED)
+    microphone(page)
+    page.wait_for_function(f"(name) => ({chosen})() === name", arg=names[-1])
+
+
+def test_a_chosen_microphone_that_is_not_there_is_no_obstacle(open_page: Open) -> None:
+    """The browser's own choice takes its place."""
+    page = open_page(init="localStorage.setItem('flashback.microphone', 'long gone');")
+    microphone(page)
+    page.wait_for_function("() => flashback.microphone")
+
+
+KEEP_LENT = """
+const lend = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wishes) => (window.lent = await lend(wishes));
+"""
+
+
+def test_a_microphone_that_is_unplugged_is_said(open_page: Open) -> None:
+    """Its track ends: a sentence, the button is up again, and pressing it asks anew."""
+    page = open_page(init=KEEP_LENT)
+    microphone(page)
+    page.wait_for_function("() => flashback.microphone")
+    page.evaluate("() => window.lent.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+    expect(page.get_by_text("The microphone is gone.")).to_be_visible()
+    expect(page.get_by_role("button", name="Microphone")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#voice")).to_be_hidden()
+    microphone(page)
+    page.wait_for_function("() => flashback.microphone")
+    expect(page.get_by_text("The microphone is gone.")).to_be_hidden()
+
+
+FEWER = """() => {
+  const { mediaDevices } = navigator;
+  mediaDevices.enumerateDevices = async () => [
+    { kind: "audioinput", deviceId: "one", label: "One" }, { kind: "audioinput", deviceId: "two", label: "" },
+    { kind: "videoinput", deviceId: "eye", label: "Eye" }];
+  mediaDevices.dispatchEvent(new Event("devicechange"));
+}"""
+
+
+def test_devices_come_and_go(page: Page) -> None:
+    """The list follows what is plugged in; one without a name is counted."""
+    microphone(page)
+    expect(page.get_by_label("Which microphone")).to_be_visible()
+    page.evaluate(FEWER)
+    expect(page.get_by_label("Which microphone").locator("option")).to_have_text(["One", "Microphone 2"])
 
 
 def test_the_microphone_is_heard_without_a_new_negotiation(page: Page, stand_in: StandIn) -> None:

@@ -40,7 +40,11 @@ class Renderer:
         return await self.http.post(f"/v1/sessions/{session}/speech", json=body)
 
     async def cancel(self, turn: Any, session: str = "s1") -> httpx.Response:
-        return await self.http.post(f"/v1/sessions/{session}/cancel", json={"turn": turn})
+        return await self.order("cancel", turn, session)
+
+    async def order(self, what: str, turn: Any, session: str = "s1") -> httpx.Response:
+        """cancel, pause or resume"""
+        return await self.http.post(f"/v1/sessions/{session}/{what}", json={"turn": turn})
 
     @contextlib.asynccontextmanager
     async def listening(self, session: str = "s1") -> AsyncIterator[list[dict[str, Any]]]:

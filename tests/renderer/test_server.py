@@ -16,7 +16,7 @@ from services.renderer.server import MAX_BODY, create_app
 from services.renderer.settings import RendererSettings
 from tests.renderer.conftest import Renderer
 from tests.renderer.disc import DiscEngine
-from tests.renderer.gateway import WhipGateway, serving, until
+from tests.renderer.gateway import Received, WhipGateway, serving, until
 from tests.renderer.speaking import message, tone
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +100,47 @@ async def test_a_cancelled_turn_is_over(renderer: Renderer) -> None:
     turns = [e["turn"] for e in events]
     assert turns == sorted(turns)
     assert [e["type"] for e in events if e["turn"] == 1][-1] == "metrics"
+    assert not any(e.get("phase") == "finished" for e in events if e["turn"] == 1)
+
+
+async def test_a_paused_turn_is_silent_until_it_goes_on(renderer: Renderer) -> None:
+    """Paused, it says once it is silent how much was heard, and nothing more happens; resumed, it goes on there."""
+    await renderer.open()
+    async with renderer.listening() as events:
+        await renderer.say(message(0, tone(1000), final=True))
+        await until(lambda: len(events) > 2)
+        heard = (await renderer.order("pause", 1)).json()["heard_ms"]
+        assert 0 < heard < 1000
+        received = renderer.gateway.latest
+        await pictures(received, 4)  # what was on its way has arrived
+        told = list(events)
+        await pictures(received, 4)
+        assert events == told
+        assert received.level() < 0.01
+        assert (await renderer.order("pause", 1)).json() == {"heard_ms": heard}
+        assert (await renderer.order("resume", 1)).json() == {"heard_ms": heard}
+        await renderer.finished(events, 1)
+    assert [e["t"] for e in events if e.get("phase") == "finished"] == [1000]
+    assert events[-1]["underruns_total"] == 0
+
+
+async def pictures(received: Received, more: int) -> None:
+    """Returns once so many more have come."""
+    enough = len(received.pictures) + more
+    await until(lambda: len(received.pictures) >= enough)
+
+
+async def test_cancelling_a_paused_turn(renderer: Renderer) -> None:
+    """What was heard stays known, and the next turn is spoken."""
+    await renderer.open()
+    async with renderer.listening() as events:
+        await renderer.say(message(0, tone(1000)))
+        await until(lambda: events)
+        heard = (await renderer.order("pause", 1)).json()["heard_ms"]
+        assert (await renderer.cancel(1)).json() == {"heard_ms": heard}
+        assert (await renderer.order("resume", 1)).json() == {"heard_ms": heard}
+        await renderer.say(message(0, tone(200), turn=2, final=True))
+        await renderer.finished(events, 2)
     assert not any(e.get("phase") == "finished" for e in events if e["turn"] == 1)
 
 
@@ -229,10 +270,11 @@ async def test_bad_speech_names_the_field_and_disturbs_nobody(renderer: Renderer
 
 
 async def test_bad_cancels(renderer: Renderer) -> None:
-    """A cancel without a turn is refused; one of a turn that is yet to come is remembered."""
+    """An order without a turn is refused; a cancel of a turn that is yet to come is remembered."""
     await renderer.open()
     for turn in (None, 0, -1, "all", 1.5):
-        problem(await renderer.cancel(turn), 422, "turn")
+        for what in ("cancel", "pause", "resume"):
+            problem(await renderer.order(what, turn), 422, "turn")
     assert (await renderer.cancel(5)).json() == {"heard_ms": 0}
     assert (await renderer.say(message(0, tone(200), turn=5))).json()["dropped"]
     assert not (await renderer.say(message(0, tone(200), turn=6))).json()["dropped"]
@@ -243,6 +285,8 @@ async def test_unknown_sessions(renderer: Renderer) -> None:
     calls = [
         ("POST", "speech", message(0, tone(200), session="nobody")),
         ("POST", "cancel", {"turn": 1}),
+        ("POST", "pause", {"turn": 1}),
+        ("POST", "resume", {"turn": 1}),
         ("POST", "style", {"style": "dark"}),
         ("GET", "events", None),
     ]

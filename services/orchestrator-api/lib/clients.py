@@ -167,6 +167,15 @@ class Renderer(Service):
         answer = await self.call("POST", f"/v1/sessions/{session}/cancel", body={"turn": turn}, timeout_s=CANCEL_S)
         return self.parsed(_HEARD, answer.content).heard_ms
 
+    async def pause(self, session: str, turn: int) -> float:
+        """The turn stands still, silent. How much of it was heard, ms."""
+        answer = await self.call("POST", f"/v1/sessions/{session}/pause", body={"turn": turn}, timeout_s=CANCEL_S)
+        return self.parsed(_HEARD, answer.content).heard_ms
+
+    async def resume(self, session: str, turn: int) -> None:
+        """The turn goes on where it stands."""
+        await self.call("POST", f"/v1/sessions/{session}/resume", body={"turn": turn}, timeout_s=CANCEL_S)
+
     async def restyle(self, session: str, style: str) -> str:
         """The preset now in force."""
         answer = await self.call("POST", f"/v1/sessions/{session}/style", body={"style": style})
@@ -200,9 +209,29 @@ class Gateway(Service):
         await self.call("DELETE", f"/session/{session}", token=token)
 
 
+class Asr(Service):
+    """asr: ears at a session's microphone. What they hear comes by the bus."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__("asr", address)
+
+    async def listen(self, session: str, listen_url: str, token: str) -> None:
+        """Ears on; they may have been on."""
+        body = {"session": session, "listen_url": listen_url, "token": token}
+        await self.call("POST", "/v1/sessions", body=body)
+
+    async def leave(self, session: str) -> None:
+        await self.call("DELETE", f"/v1/sessions/{session}")
+
+    async def spoken(self, session: str, turn: int, text: str) -> None:
+        """What the avatar is saying, so that its echo is known; blank once it is silent."""
+        body = {"turn": turn, "text": text}
+        await self.call("POST", f"/v1/sessions/{session}/spoken", body=body, timeout_s=CHECK_S)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that a session talks to."""
+    """Everything that a session cannot do without."""
 
     rag: Rag
     tts: Tts

@@ -14,11 +14,13 @@ from services.common.heartbeat import beat
 from services.common.logs import logger
 from services.common.messages import Close, Heartbeat, control_channel
 from services.orchestrator_api.lib.bus import Publisher, Registry
-from services.orchestrator_api.lib.clients import Face, Services, Voice
+from services.orchestrator_api.lib.clients import Asr, Face, Services, Voice
 from services.orchestrator_api.lib.contracts import Offer, Opened
+from services.orchestrator_api.lib.ears import Ears
 from services.orchestrator_api.lib.ice import ice_servers
 from services.orchestrator_api.lib.service import CALLERS_FAULT, ServiceError
-from services.orchestrator_api.lib.session import Session, Surroundings
+from services.orchestrator_api.lib.session import Session
+from services.orchestrator_api.lib.surroundings import After, Surroundings
 from services.orchestrator_api.settings import OrchestratorSettings
 
 WATCH_S = 2.0
@@ -30,14 +32,20 @@ CALL_TOKEN_S = 60
 class Sessions:
     """Session by id. Its methods raise `Problem`s for the caller of the public API."""
 
-    def __init__(self, settings: OrchestratorSettings, bus: RedisBus, services: Services) -> None:
+    def __init__(
+        self, settings: OrchestratorSettings, bus: RedisBus, services: Services, asr: Asr, after: After
+    ) -> None:
+        """`asr`: who listens to the microphones, once it is there. `after` calls back that many seconds later."""
         self._settings, self._bus, self._services = settings, bus, services
         self._publisher, self._registry = Publisher(bus), Registry(bus)
+        self._ears = Ears(asr, bus, self._place_of_microphone, time.monotonic)
         self._around = Surroundings(
             services=services,
             publisher=self._publisher,
             registry=self._registry,
+            ears=self._ears,
             clock=time.monotonic,
+            after=after,
             buffer_ms=settings.buffer_seconds * 1000,
         )
         self._live: dict[str, Session] = {}
@@ -111,6 +119,7 @@ class Sessions:
         """End the session everywhere. Services that are away forget it by themselves."""
         session = self.get(id)
         del self._live[session.id]
+        self._ears.leave(id)
         await self._stop(id)
         await self._dismantle(id)
         logger().info("session closed", session=id)
@@ -170,8 +179,12 @@ class Sessions:
             style=session.style,
         )
 
+    def _place_of_microphone(self, id: str) -> tuple[str, str]:
+        return f"{self._services.gateway.address}/whep/{id}", tokens.issue(self._settings.token_secret, id, "asr")
+
     def _begin(self, session: Session) -> None:
         self._live[session.id] = session
+        self._ears.follow(session)
         task = self._tasks[session.id] = asyncio.create_task(session.run(), name=f"session {session.id}")
         task.add_done_callback(partial(self._on_ended, session))
 
@@ -179,6 +192,7 @@ class Sessions:
         if not task.cancelled() and (error := task.exception()):
             logger().error("a session broke; it is gone", session=session.id, exc_info=error)
             self._live.pop(session.id, None)
+            self._ears.leave(session.id)
         self._tasks.pop(session.id, None)
 
     async def _stop(self, id: str) -> None:
@@ -263,7 +277,7 @@ class Sessions:
     async def running(self) -> AsyncIterator[None]:
         """Adopt, then watch and publish; at the end the sessions stay on the air for the next orchestrator."""
         await self.adopt()
-        running = (self._publisher.run(), self.watch(), beat(self._bus, self._heartbeat))
+        running = (self._publisher.run(), self._ears.run(), self.watch(), beat(self._bus, self._heartbeat))
         background = [asyncio.create_task(work) for work in running]
         try:
             yield

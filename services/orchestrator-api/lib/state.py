@@ -1,25 +1,62 @@
 """The session's state machine. Pure: an event in, a new state and the effects to carry out, in order.
 
 listening ──asked──► thinking ──playback started──► speaking ──finished──► listening
-thinking, speaking ──cancelled, user speaking, failed──► listening
-thinking, speaking ──asked──► thinking, after the turn before is cancelled
+thinking, speaking, waiting, paused ──cancelled, failed──► listening
+thinking, speaking, waiting, paused ──asked──► thinking, after the turn before is cancelled
+
+A voice that sets in stops the avatar's at once, and is then found out about:
+
+speaking ──voice begins──► paused ──voice passes──► speaking, where it stopped
+thinking ──voice begins──► waiting ──voice passes──► thinking
+paused, waiting ──words, voice lasts──► listening, and the turn is cancelled
+
+A voice passes if it was a cough, a door or an "mm-hm". It interrupts with its first word, or once it lasts.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.common.messages import SessionState
+
 
 class State(StrEnum):
     LISTENING = "listening"
     THINKING = "thinking"
+    WAITING = "waiting"  # thinking, but a voice is heard: the answer does not begin to sound
     SPEAKING = "speaking"
+    PAUSED = "paused"  # speaking, but a voice is heard: the answer stands still
+
+    @property
+    def shown(self) -> SessionState:
+        """As the public API has it: whoever waits is still thinking."""
+        match self:
+            case State.LISTENING:
+                return "listening"
+            case State.THINKING | State.WAITING:
+                return "thinking"
+            case State.SPEAKING:
+                return "speaking"
+            case State.PAUSED:
+                return "paused"
+
+    @property
+    def held(self) -> bool:
+        """Whether a voice holds the answer up."""
+        return self in (State.WAITING, State.PAUSED)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether there is an answer of which nothing has been heard yet."""
+        return self in (State.THINKING, State.WAITING)
 
 
 class Event(StrEnum):
     ASKED = "asked"
     CANCELLED = "cancelled"
-    USER_SPEAKING = "user speaking"
-    USER_SILENT = "user silent"
+    VOICE_BEGINS = "voice begins"
+    VOICE_LASTS = "voice lasts"
+    VOICE_PASSES = "voice passes"
+    WORDS = "words"
     PLAYBACK_STARTED = "playback started"
     FINISHED = "finished"
     FAILED = "failed"
@@ -30,7 +67,9 @@ class Effect(StrEnum):
     START_TURN = "start turn"
     FINISH_TURN = "finish turn"  # all of it was heard
     FAIL_TURN = "fail turn"  # silence it and say why
-    ANNOUNCE = "announce"  # take on the new state and say so
+    HOLD_TURN = "hold turn"  # it stands still, silent, and can go on
+    RELEASE_TURN = "release turn"  # it goes on where it stood
+    ANNOUNCE = "announce"  # say the new state
     REFUSE = "refuse"  # the event makes no sense in this state; nothing changes
 
 
@@ -46,37 +85,57 @@ _CANCEL = Reaction(State.LISTENING, (Effect.CANCEL_TURN, Effect.ANNOUNCE))
 _FINISH = Reaction(State.LISTENING, (Effect.FINISH_TURN, Effect.ANNOUNCE))
 _FAIL = Reaction(State.LISTENING, (Effect.FAIL_TURN, Effect.ANNOUNCE))
 
+_LISTENING: dict[Event, Reaction] = {
+    Event.ASKED: _NEW_TURN,
+    Event.VOICE_BEGINS: Reaction(State.LISTENING),
+    Event.VOICE_LASTS: Reaction(State.LISTENING),
+    Event.VOICE_PASSES: Reaction(State.LISTENING),
+    Event.WORDS: Reaction(State.LISTENING),
+}
+"""What is not here is refused: there is no answer that it could be about."""
 
-def _refuse(state: State) -> Reaction:
-    return Reaction(state, (Effect.REFUSE,))
+_ANSWERING: dict[Event, Reaction] = {
+    Event.ASKED: _NEXT_TURN,
+    Event.CANCELLED: _CANCEL,
+    Event.WORDS: _CANCEL,
+    # An answer that holds nothing to say aloud ends without having been heard; a paused one may end as it pauses.
+    Event.FINISHED: _FINISH,
+    Event.FAILED: _FAIL,
+}
+"""The same in every state but listening."""
 
-
-_REACTIONS: dict[tuple[State, Event], Reaction] = {
-    (State.LISTENING, Event.ASKED): _NEW_TURN,
-    (State.LISTENING, Event.CANCELLED): _refuse(State.LISTENING),
-    (State.LISTENING, Event.USER_SPEAKING): Reaction(State.LISTENING),
-    (State.LISTENING, Event.USER_SILENT): Reaction(State.LISTENING),
-    (State.LISTENING, Event.PLAYBACK_STARTED): _refuse(State.LISTENING),
-    (State.LISTENING, Event.FINISHED): _refuse(State.LISTENING),
-    (State.LISTENING, Event.FAILED): _refuse(State.LISTENING),
-    (State.THINKING, Event.ASKED): _NEXT_TURN,
-    (State.THINKING, Event.CANCELLED): _CANCEL,
-    (State.THINKING, Event.USER_SPEAKING): _CANCEL,
-    (State.THINKING, Event.USER_SILENT): Reaction(State.THINKING),
-    (State.THINKING, Event.PLAYBACK_STARTED): Reaction(State.SPEAKING, (Effect.ANNOUNCE,)),
-    # An answer that holds nothing to say aloud ends without having been heard.
-    (State.THINKING, Event.FINISHED): _FINISH,
-    (State.THINKING, Event.FAILED): _FAIL,
-    (State.SPEAKING, Event.ASKED): _NEXT_TURN,
-    (State.SPEAKING, Event.CANCELLED): _CANCEL,
-    (State.SPEAKING, Event.USER_SPEAKING): _CANCEL,
-    (State.SPEAKING, Event.USER_SILENT): Reaction(State.SPEAKING),
-    (State.SPEAKING, Event.PLAYBACK_STARTED): _refuse(State.SPEAKING),
-    (State.SPEAKING, Event.FINISHED): _FINISH,
-    (State.SPEAKING, Event.FAILED): _FAIL,
+_OWN: dict[State, dict[Event, Reaction]] = {
+    State.LISTENING: _LISTENING,
+    State.THINKING: _ANSWERING
+    | {
+        Event.VOICE_BEGINS: Reaction(State.WAITING, (Effect.HOLD_TURN,)),
+        Event.VOICE_LASTS: Reaction(State.THINKING),
+        Event.VOICE_PASSES: Reaction(State.THINKING),
+        Event.PLAYBACK_STARTED: Reaction(State.SPEAKING, (Effect.ANNOUNCE,)),
+    },
+    State.WAITING: _ANSWERING
+    | {
+        Event.VOICE_BEGINS: Reaction(State.WAITING),
+        Event.VOICE_LASTS: _CANCEL,
+        Event.VOICE_PASSES: Reaction(State.THINKING, (Effect.RELEASE_TURN,)),
+        # Its first sound was out before the hold got there.
+        Event.PLAYBACK_STARTED: Reaction(State.PAUSED, (Effect.ANNOUNCE,)),
+    },
+    State.SPEAKING: _ANSWERING
+    | {
+        Event.VOICE_BEGINS: Reaction(State.PAUSED, (Effect.HOLD_TURN, Effect.ANNOUNCE)),
+        Event.VOICE_LASTS: Reaction(State.SPEAKING),
+        Event.VOICE_PASSES: Reaction(State.SPEAKING),
+    },
+    State.PAUSED: _ANSWERING
+    | {
+        Event.VOICE_BEGINS: Reaction(State.PAUSED),
+        Event.VOICE_LASTS: _CANCEL,
+        Event.VOICE_PASSES: Reaction(State.SPEAKING, (Effect.RELEASE_TURN, Effect.ANNOUNCE)),
+    },
 }
 
 
 def react(state: State, event: Event) -> Reaction:
     """What `event` does in `state`. Total: every pair has an answer."""
-    return _REACTIONS[state, event]
+    return _OWN[state].get(event, Reaction(state, (Effect.REFUSE,)))

@@ -10,10 +10,15 @@ HISTORY_PAIRS = 10
 
 
 class SpokenWords:
-    """The words of one turn with their times."""
+    """The words of one turn with their times, and the clauses that they belong to."""
 
     def __init__(self) -> None:
         self._words: list[Word] = []
+        self._clauses: list[tuple[int, str]] = []
+
+    def begin(self, start: int, clause: str) -> None:
+        """The clause begins `start` ms into the turn; its words follow."""
+        self._clauses.append((start, clause))
 
     def add(self, words: list[Word]) -> None:
         self._words += words
@@ -21,6 +26,11 @@ class SpokenWords:
     def heard(self, heard_ms: float) -> str:
         """The words of which at least half had sounded when `heard_ms` of the turn were played."""
         return " ".join(w.text for w in self._words if (w.t0 + w.t1) / 2 < heard_ms)
+
+    def around(self, heard_ms: float) -> str:
+        """The clause that sounds `heard_ms` into the turn, with the one before it and the one after."""
+        sounding = sum(start <= heard_ms for start, _ in self._clauses)
+        return " ".join(clause for _, clause in self._clauses[max(0, sounding - 2) : sounding + 1])
 
 
 class History:

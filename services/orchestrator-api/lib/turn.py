@@ -1,10 +1,16 @@
-"""One turn: its answer is written, synthesised and played at the same time. It runs as one task and ends with it."""
+"""One turn: its answer is written, synthesised and played at the same time. It runs as one task and ends with it.
+
+It may be prepared while the person might still go on: until `begin` its first clause is read and synthesised, and
+nothing of it is told, counted or sent. Ending its task then leaves no trace.
+"""
 
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 
 from services.common.answering import Question
+from services.common.hearing import TurnOver
 from services.common.logs import logger
 from services.common.messages import Event, Metrics, Playback
 from services.common.metrics import PLAYBACK_LATENCY, TTS_TTFB
@@ -31,20 +37,28 @@ Tell = Callable[[Event], None]
 
 
 class Turn:
-    """`clock` gives steady seconds; `tell` takes the turn's events, in order."""
+    """`clock` gives steady seconds; `tell` takes the turn's events, in order, once it has begun."""
 
     def __init__(
         self, question: Question, services: Services, *, voice: Voice | None, buffer_ms: float, clock: Clock, tell: Tell
     ) -> None:
         self.number, self.question = question.turn, question.text
+        self.by_voice = False
         self.waterfall = Waterfall(clock)
-        self.answer = Answer(question, self.waterfall, tell)
+        self.answer = Answer(question, self.waterfall, self._tell)
         self.words = SpokenWords()
         self.heard_ms = 0.0
+        self.held_after_ms: float | None = None  # how long it took to silence it, while it is held
         self.failure: ServiceError | None = None
         self.settled = asyncio.Event()  # the text is complete, or it is known that it never will be
         self._session, self._services, self._voice = question.session, services, voice
-        self._clock, self._tell = clock, tell
+        self._clock, self._hand_on = clock, tell
+        self._said: TurnOver | None = None
+        self._begun = asyncio.Event()
+        self._withheld: list[Callable[[], None]] = []
+        self._moves = asyncio.Event()  # unless it is held
+        self._moves.set()
+        self._patience: asyncio.Timeout | None = None
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue()
         self._speech: asyncio.Queue[Speech | None] = asyncio.Queue()
         self._unsent_ms = 0
@@ -62,6 +76,27 @@ class Turn:
             stages.create_task(self._send())
         self._tell(self.metrics())
 
+    def begin(self, said: TurnOver | None = None, *, by_voice: bool = False) -> None:
+        """The question stands: everything that was prepared is told, and the rest follows. `said`: how it was heard."""
+        self._said, self.by_voice = said, by_voice
+        self.waterfall.start(self._clock() - (said.end_of_turn_delay / 1000 if said else 0.0))
+        self._begun.set()
+        for act in self._withheld:
+            act()
+        self._withheld.clear()
+
+    def hold(self) -> None:
+        """The renderer stands still: nothing is sent, and nothing is expected of it."""
+        self._moves.clear()
+        self._pace.hold(self._clock())
+        self._be_patient()
+
+    def release(self) -> None:
+        """It goes on."""
+        self._pace.release(self._clock())
+        self._moves.set()
+        self._be_patient()
+
     def hear(self, playback: Playback) -> None:
         """The renderer played up to here."""
         self.heard_ms = max(self.heard_ms, playback.t)
@@ -76,6 +111,10 @@ class Turn:
         """The words that were heard so far."""
         return self.words.heard(self.heard_ms)
 
+    def saying(self) -> str:
+        """The clauses that are being heard about now."""
+        return self.words.around(self.heard_ms)
+
     def report(self, rendering: Metrics) -> None:
         """What the renderer measured."""
         self._rendering = rendering
@@ -83,16 +122,21 @@ class Turn:
             self.waterfall.put("render_ttff", self._first_sent_ms + rendering.render_ttff)
         self._reported.set()
 
-    def metrics(self, *, interruption_to_silence_ms: float | None = None) -> Metrics:
-        """The waterfall as far as it is known."""
+    def metrics(self, **more: float | None) -> Metrics:
+        """The waterfall as far as it is known, and whatever else is known by the names of `Metrics`."""
         seen = self._rendering.model_dump(include=_RENDERERS, exclude_none=True)
-        return Metrics(
-            session=self._session,
-            turn=self.number,
-            interruption_to_silence_ms=interruption_to_silence_ms,
-            **seen,
-            **self.waterfall.numbers(),
-        )
+        heard = self._said.model_dump(include=_ASRS) if self._said else {}
+        numbers = more | seen | heard | self.waterfall.numbers()
+        return Metrics.model_validate(numbers | {"session": self._session, "turn": self.number})
+
+    def _tell(self, event: Event) -> None:
+        self._once_begun(lambda: self._hand_on(event))
+
+    def _once_begun(self, act: Callable[[], None]) -> None:
+        if self._begun.is_set():
+            act()
+        else:
+            self._withheld.append(act)
 
     async def _write(self) -> None:
         async with contextlib.aclosing(self.answer.clauses(self._services.rag)) as clauses:
@@ -109,11 +153,13 @@ class Turn:
                 await self._room.wait()
             self.answer.cite(clause, start)
             start = await self._voice_clause(clause, start)
+            await self._begun.wait()  # of an answer that may never be given one clause is enough
         self._speech.put_nowait(None)
 
     async def _voice_clause(self, clause: Clause, start: int) -> int:
         """Queue the clause's speech, its times shifted to `start` ms; returns where it ends."""
         asked, end = self._clock(), start
+        self.words.begin(start, clause.text)
         tts = self._services.tts
         try:
             async with contextlib.aclosing(tts.speak(self._session, self.number, clause.text, self._voice)) as messages:
@@ -123,7 +169,8 @@ class Turn:
                     shifted = speech.shifted(start, final=speech.final and self._no_clause_follows())
                     if shifted.chunks:
                         if end == start:
-                            TTS_TTFB.observe(self._clock() - asked)
+                            took = self._clock() - asked
+                            self._once_begun(partial(TTS_TTFB.observe, took))
                         self.waterfall.mark("tts_ttfb")
                         end = shifted.t1
                     if any(viseme.v != "SIL" for viseme in shifted.visemes):
@@ -134,13 +181,14 @@ class Turn:
         except ServiceError as refused:
             if refused.status not in CALLERS_FAULT:
                 raise
-            logger().warning("a clause cannot be spoken", text=clause.text, reason=refused.detail)
+            logger().warning("a clause cannot be spoken", reason=refused.detail)
         return end
 
     def _no_clause_follows(self) -> bool:
         return self.answer.complete and self._clauses.qsize() <= 1
 
     async def _send(self) -> None:
+        await self._begun.wait()
         last: Speech | None = None
         while (speech := await self._speech.get()) is not None:
             await self._deliver(speech)
@@ -153,9 +201,8 @@ class Turn:
 
     async def _deliver(self, speech: Speech) -> None:
         duration_ms = speech.t1 - speech.t0
+        await self._room_for(duration_ms)
         since = self._clock()
-        if (wait_s := self._pace.wait_s(duration_ms, since)) > 0:
-            await asyncio.sleep(wait_s)
         while True:
             if self._first_sent_ms is None:
                 self._first_sent_ms = self.waterfall.now_ms()
@@ -165,22 +212,43 @@ class Turn:
                 if refused.status != 429 or self._clock() - since > PATIENCE_S:
                     raise
                 await asyncio.sleep(refused.retry_after_s)
+                if not self._moves.is_set():
+                    await self._moves.wait()
+                    since = self._clock()
             else:
                 break
         self._pace.accepted(buffered_ms, self._clock())
         self._unsent_ms -= duration_ms
         self._room.set()
 
+    async def _room_for(self, duration_ms: int) -> None:
+        while True:
+            await self._moves.wait()
+            if (wait_s := self._pace.wait_s(duration_ms, self._clock())) <= 0:
+                return
+            await asyncio.sleep(wait_s)
+
     async def _hear_out(self) -> None:
-        remaining_s = self._pace.buffered_ms(self._clock()) / 1000
         try:
-            async with asyncio.timeout(remaining_s + PATIENCE_S):
+            async with asyncio.timeout(None) as self._patience:
+                self._be_patient()
                 await self._played.wait()
         except TimeoutError:
             raise ServiceError("renderer", "The renderer did not play the answer to its end; ask again.") from None
+        finally:
+            self._patience = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REPORT_S):
                 await self._reported.wait()
 
+    def _be_patient(self) -> None:
+        """How long the end of the turn may take, from now on: for ever while it is held."""
+        if self._patience is None or self._patience.expired():
+            return
+        remaining_s = self._pace.buffered_ms(self._clock()) / 1000 + PATIENCE_S
+        held = not self._moves.is_set()
+        self._patience.reschedule(None if held else asyncio.get_running_loop().time() + remaining_s)
+
 
 _RENDERERS = {"av_skew_ms", "final_fps", "buffer_ms", "underruns_total"}
+_ASRS = {"end_of_turn_delay", "transcription_delay"}

@@ -122,7 +122,9 @@ async def _written(text: str, sessions: Sessions) -> AsyncGenerator[Event]:
 def _unspoken(text: str, tell: Callable[[Event], None]) -> Answer:
     """An answer outside any session: nothing that another one's cancel could reach."""
     question = Question(session=f"text-{secrets.token_hex(8)}", turn=1, text=text)
-    return Answer(question, Waterfall(time.monotonic), tell)
+    waterfall = Waterfall(time.monotonic)
+    waterfall.start(time.monotonic())
+    return Answer(question, waterfall, tell)
 
 
 async def _read(answer: Answer, sessions: Sessions) -> None:

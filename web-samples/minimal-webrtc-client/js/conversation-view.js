@@ -3,7 +3,6 @@ import { element } from "./elements.js";
 
 export class ConversationView {
   #shown = new Map();
-  #partial = element("li", "turn saying");
   #follow = true; // unless the person reads further up
 
   constructor(root, conversation) {
@@ -13,7 +12,6 @@ export class ConversationView {
     new ResizeObserver(() => this.#keepingEnd(() => {})).observe(box);
     conversation.addEventListener("entry", ({ detail }) => this.#keepingEnd(() => this.#render(detail)));
     conversation.addEventListener("removed", ({ detail }) => this.#remove(detail));
-    conversation.addEventListener("partial", () => this.#keepingEnd(() => this.#say(conversation.partial)));
   }
 
   #render(entry) {
@@ -61,12 +59,6 @@ export class ConversationView {
   #remove(entry) {
     this.#shown.get(entry)?.item.remove();
     this.#shown.delete(entry);
-  }
-
-  #say(text) {
-    this.#partial.textContent = text;
-    if (text) this.root.append(this.#partial);
-    else this.#partial.remove();
   }
 
   /** The newest question stays in view with its answer below, unless the person is reading further up. */

@@ -9,7 +9,6 @@ const AHEAD_WORDS = 8; // How far a spoken word may differ from the written ones
 
 export class Conversation extends EventTarget {
   entries = [];
-  partial = ""; // What the person is saying right now.
   #newest = 0;
   #closed = 0; // Highest interrupted turn: nothing of it follows.
 
@@ -89,10 +88,12 @@ export class Conversation extends EventTarget {
     for (const entry of this.entries) if (entry.turn !== null && entry.turn <= turn) this.#finish(entry);
   }
 
+  /** A question that was added to while the answer was thought about takes the place of its beginning. */
   #said({ text, final, turn }) {
-    this.partial = final ? "" : text;
-    if (final && text) this.#change(turn, (entry) => (entry.question ||= text));
-    this.dispatchEvent(new Event("partial"));
+    if (!final || !text) return;
+    const before = this.entries.findLast((e) => e.turn !== turn);
+    if (before?.interrupted && !before.written && before.question && text.startsWith(before.question)) this.withdraw(before);
+    this.#change(turn, (entry) => (entry.question ||= text));
   }
 
   #interrupted({ turn, heard_text: heardText }) {

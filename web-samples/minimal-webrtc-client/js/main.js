@@ -8,11 +8,14 @@ import { ConversationView } from "./conversation-view.js";
 import { Looks } from "./looks.js";
 import { Microphone } from "./microphone.js";
 import { Notices } from "./notices.js";
+import { PushToTalk } from "./push-to-talk.js";
+import { Saying } from "./saying.js";
 import { Session } from "./session.js";
 import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
 import { Stats } from "./stats.js";
 import { followTheme } from "./theme.js";
+import { VoiceBar } from "./voice-bar.js";
 import { Waterfall } from "./waterfall.js";
 
 const VOICE_MS = 100; // How often the light follows the voice.
@@ -28,7 +31,10 @@ const conversation = new Conversation();
 new ConversationView($("conversation"), conversation);
 const waterfall = new Waterfall({ waterfall: $("waterfall"), turn: $("turn"), live: $("live"), glance: $("glance") });
 const looks = new Looks($("looks"));
+const saying = new Saying($("saying"));
 const microphone = new Microphone();
+const talk = new PushToTalk({ field: $("question"), microphone });
+new VoiceBar({ root: $("voice"), mute: $("mute"), devices: $("devices"), microphone });
 const session = new Session();
 const control = new Control();
 const stats = new Stats(session);
@@ -37,6 +43,9 @@ const composer = new Composer({ form: $("composer"), field: $("question"), send:
 let following = null; // The session whose turns we count.
 let state = "listening"; // The session's own, as its last event said.
 let turn = 0;
+let ears = false; // Whether the server listens to the microphone: then it decides what interrupts.
+let reported = false; // Whether we told it that somebody speaks.
+let mutedAfter = false; // The key to talk is released.
 let awayTimer = 0;
 
 // --- the session and its connection -----------------------------------------------------------------------------------
@@ -66,7 +75,9 @@ function startOver(id) {
   following = id;
   state = "listening";
   turn = 0;
+  ears = false;
   captions.clear();
+  saying.show("");
   conversation.restart();
 }
 
@@ -76,8 +87,11 @@ const told = {
   state(event) {
     state = event.state;
     turn = Math.max(turn, event.turn ?? 0);
+    ears = event.ears === true;
+    report();
     showState();
   },
+  transcript: (event) => saying.show(event.final ? "" : event.text),
   caption: (event) => captions.word(event.word),
   interrupted: () => captions.clear(),
   metrics: (event) => waterfall.metrics(event),
@@ -93,7 +107,8 @@ control.addEventListener("open", () => {
   clearTimeout(awayTimer);
   awayTimer = 0;
   notices.clear("control");
-  if (microphone.speaking) control.send("user_speaking", { speaking: true });
+  reported = false;
+  report();
 });
 control.addEventListener("lost", () => {
   awayTimer ||= setTimeout(
@@ -148,22 +163,46 @@ looks.addEventListener("choose", async ({ detail: style }) => {
 
 $("mic").addEventListener("click", () => {
   sound.gesture();
+  microphone.muted = false;
   microphone.toggle();
+});
+talk.addEventListener("press", () => {
+  sound.gesture();
+  mutedAfter = !microphone.on || microphone.muted; // Whoever holds a key to talk is not heard otherwise.
+  microphone.muted = false;
+  if (!microphone.on) microphone.open();
+  report();
+});
+talk.addEventListener("release", () => {
+  microphone.muted = mutedAfter;
+  report();
 });
 microphone.addEventListener("track", ({ detail }) => {
   session.lend(detail.track);
-  stage.ears = microphone.on;
-  $("mic").setAttribute("aria-pressed", String(microphone.on));
   if (microphone.on) notices.clear("microphone");
+  showMicrophone();
 });
+microphone.addEventListener("muted", showMicrophone);
 microphone.addEventListener("level", ({ detail }) => $("mic").style.setProperty("--level", detail.level.toFixed(3)));
 microphone.addEventListener("speech", ({ detail }) => {
   stage.hearing = detail.speaking;
-  control.send("user_speaking", { speaking: detail.speaking });
+  report();
 });
 microphone.addEventListener("trouble", ({ detail }) => notices.say("microphone", detail.message));
 
+/** Tells the server that somebody speaks: always while the key is held; by our own ears only where it has none. */
+function report() {
+  const speaking = talk.held || (!ears && microphone.speaking);
+  if (speaking !== reported && control.send("user_speaking", { speaking })) reported = speaking;
+}
+
 // --- what is shown ----------------------------------------------------------------------------------------------------
+
+function showMicrophone() {
+  stage.ears = microphone.on && !microphone.muted;
+  $("mic").setAttribute("aria-pressed", String(microphone.on));
+  $("mic").toggleAttribute("data-muted", microphone.muted);
+}
 
 function showState() {
   const live = $("stage").hasAttribute("data-live");
@@ -209,6 +248,12 @@ window.flashback = Object.freeze({
   },
   get microphone() {
     return microphone.on;
+  },
+  get muted() {
+    return microphone.muted;
+  },
+  get ears() {
+    return ears;
   },
   get userSpeaking() {
     return microphone.speaking;

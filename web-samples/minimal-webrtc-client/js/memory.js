@@ -1,19 +1,19 @@
 /**
- * What a tab remembers over a reload. A browser that blocks storage throws at the first touch: then nothing is remembered,
- * and everything else works.
+ * What a tab remembers over a reload, and what the browser keeps for the next visit (`lasting`). A browser that blocks storage
+ * throws at the first touch: then nothing is remembered, and everything else works.
  */
 
-export function remembered(key) {
+export function remembered(key, { lasting = false } = {}) {
   try {
-    return sessionStorage.getItem(key);
+    return (lasting ? localStorage : sessionStorage).getItem(key);
   } catch {
     return null;
   }
 }
 
-export function remember(key, value) {
+export function remember(key, value, { lasting = false } = {}) {
   try {
-    sessionStorage.setItem(key, value);
+    (lasting ? localStorage : sessionStorage).setItem(key, value);
   } catch {
     // Blocked or full: see above.
   }

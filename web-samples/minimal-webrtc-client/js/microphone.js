@@ -1,25 +1,61 @@
 /**
- * The microphone: asked for when its button is pressed, given back when it is pressed again.
+ * The microphone: asked for when its button is pressed, given back when it is pressed again. Muted, it stays ours and sends
+ * silence.
  *
- * Events: `level` {level: 0..1}, `speech` {speaking}, `track` {track or null}, `trouble` {message}.
+ * Events: `level` {level: 0..1}, `speech` {speaking}, `track` {track or null}, `muted`, `devices` (the list or the choice is
+ * another), `trouble` {message}.
  */
+import { remember, remembered } from "./memory.js";
 
-const CONSTRAINTS = { audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true } };
+const WISHES = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+const KEY = "flashback.microphone";
 const QUIET_DB = -60;
 const LOUD_DB = -18;
 
 export class Microphone extends EventTarget {
   speaking = false;
+  /** The microphones there are, as {id, name}; names are known once one was lent. */
+  devices = [];
+  #muted = false;
   #stream = null;
   #context = null;
+  #opening = null;
+
+  constructor() {
+    super();
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#list());
+  }
 
   get on() {
     return this.#stream !== null;
   }
 
+  get muted() {
+    return this.#muted;
+  }
+
+  set muted(muted) {
+    this.#muted = muted;
+    this.#stream?.getAudioTracks().forEach((track) => (track.enabled = !muted));
+    this.dispatchEvent(new Event("muted"));
+  }
+
+  /** The id of the microphone that is in use. */
+  get device() {
+    return this.#stream?.getAudioTracks()[0].getSettings().deviceId ?? "";
+  }
+
   async toggle() {
     if (this.on) this.off();
-    else await this.#open();
+    else await this.open();
+  }
+
+  /** Use this one from now on, and at the next visit. */
+  async choose(id) {
+    remember(KEY, id, { lasting: true });
+    if (!this.on) return;
+    this.off();
+    await this.open();
   }
 
   off() {
@@ -30,25 +66,48 @@ export class Microphone extends EventTarget {
     this.#tell("track", { track: null });
   }
 
+  /** Resolves when it is on, or when it is said why it is not. Calls while one is under way share it. */
+  open() {
+    this.#opening ??= this.#open().finally(() => (this.#opening = null));
+    return this.#opening;
+  }
+
   async #open() {
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia(CONSTRAINTS);
+      this.#stream = await lent(remembered(KEY, { lasting: true }));
     } catch (error) {
       this.#tell("trouble", { message: sentence(error) });
       return;
     }
     const [track] = this.#stream.getAudioTracks();
+    track.enabled = !this.#muted;
     track.addEventListener("ended", () => {
       this.off();
       this.#tell("trouble", { message: "The microphone is gone. Plug it in again and press its button, or type." });
     });
     this.#tell("track", { track });
-    this.#context = new AudioContext();
-    await this.#context.audioWorklet.addModule(new URL("./voice-activity.worklet.js", import.meta.url));
-    if (!this.#context) return; // Switched off meanwhile.
-    const meter = new AudioWorkletNode(this.#context, "voice-meter", { numberOfOutputs: 0 });
-    meter.port.onmessage = ({ data }) => this.on && this.#heard(data);
-    this.#context.createMediaStreamSource(this.#stream).connect(meter);
+    await Promise.all([this.#list(), this.#measure()]);
+  }
+
+  async #measure() {
+    const context = (this.#context = new AudioContext());
+    try {
+      await context.audioWorklet.addModule(new URL("./voice-activity.worklet.js", import.meta.url));
+    } catch (error) {
+      if (context === this.#context) throw error;
+    }
+    if (context !== this.#context) return; // Switched off meanwhile.
+    const meter = new AudioWorkletNode(context, "voice-meter", { numberOfOutputs: 0 });
+    meter.port.onmessage = ({ data }) => context === this.#context && this.#heard(data);
+    context.createMediaStreamSource(this.#stream).connect(meter);
+  }
+
+  async #list() {
+    const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+    this.devices = all
+      .filter(({ kind, deviceId }) => kind === "audioinput" && deviceId)
+      .map(({ deviceId, label }, i) => ({ id: deviceId, name: label || `Microphone ${i + 1}` }));
+    this.dispatchEvent(new Event("devices"));
   }
 
   #heard({ db, speaking }) {
@@ -60,6 +119,18 @@ export class Microphone extends EventTarget {
 
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** The chosen microphone; where that is not there any more, whichever the browser prefers. */
+async function lent(deviceId) {
+  const ask = (more) => navigator.mediaDevices.getUserMedia({ audio: { ...WISHES, ...more } });
+  if (!deviceId) return ask();
+  try {
+    return await ask({ deviceId: { exact: deviceId } });
+  } catch (error) {
+    if (["OverconstrainedError", "NotFoundError"].includes(error.name)) return ask();
+    throw error;
   }
 }
 

@@ -4,7 +4,7 @@
  * Between two connections the last picture stays, so that the face never turns into a black square.
  */
 
-const LABELS = { connecting: "Connecting", listening: "Listening", thinking: "Thinking", speaking: "Speaking", away: "Reconnecting" };
+const LABELS = { connecting: "Connecting", listening: "Listening", thinking: "Thinking", speaking: "Speaking", paused: "Listening", away: "Reconnecting" };
 const AMBIENT_MS = 700;
 const SPOTS = 6; // The room knows the picture as this many spots of colour each way.
 const BREATH_MS = 5500;
@@ -27,7 +27,7 @@ export class Stage {
     return this.#state;
   }
 
-  /** connecting, listening, thinking, speaking or away. */
+  /** connecting, listening, thinking, speaking, paused (it listens in the middle of speaking) or away. */
   set state(state) {
     this.#state = state;
     this.#show();

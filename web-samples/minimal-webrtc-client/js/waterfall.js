@@ -1,8 +1,9 @@
 /** One turn's way from the question to the voice as labelled bars, and the live figures below. */
 import { element } from "./elements.js";
 
-/** The numbers are ms after the question came in. */
+/** The numbers are ms after the question came in; a spoken one comes in with the end of the voice. */
 const STEPS = [
+  ["end_of_turn_delay", "Question over"],
   ["rag_retrieval_latency", "Documents searched"],
   ["llm_ttft", "First word written"],
   ["llm_ttfs", "First clause ready"],
@@ -13,6 +14,8 @@ const STEPS = [
 ];
 const GOAL = "e2e_latency";
 const FIGURES = [
+  ["interruption_detection_delay", "Interrupted after", "ms"],
+  ["transcription_delay", "Transcribed in", "ms"],
   ["interruption_to_silence_ms", "Silent after", "ms"],
   ["av_skew_ms", "Lips − sound", "ms"],
   ["buffer_ms", "Buffered", "ms"],

@@ -1,0 +1,154 @@
+"""Ears for all sessions: asr is told where to listen, and what it hears goes to the session that it concerns.
+
+asr may be away, come late, or be another one by now: sessions go on without ears, and get them when it is there. Nobody
+ever waits for it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from services.common.bus import Bus
+from services.common.hearing import HEARD, HEARING_PATTERN, Heard
+from services.common.logs import logger
+from services.common.messages import SERVICES_CHANNEL, Heartbeat
+from services.orchestrator_api.lib.clients import Asr
+from services.orchestrator_api.lib.service import ServiceError
+
+RETRY_S = 2.0
+LOST_S = 7.0
+"""asr beats every two seconds; after so long without a beat it is gone."""
+
+Place = Callable[[str], tuple[str, str]]
+"""Where a session's microphone is heard: address and token."""
+
+
+class Hearer(Protocol):
+    """A session."""
+
+    id: str
+
+    def hear(self, heard: Heard) -> None: ...
+
+    def hears_by(self, instance: str | None) -> None:
+        """Which run of asr listens from now on; None: none does."""
+        ...
+
+
+class Ears:
+    """`place` tells where a session's microphone is heard; `clock`: steady seconds. asr is called once its heartbeat
+    says that it is there."""
+
+    def __init__(self, asr: Asr, bus: Bus, place: Place, clock: Callable[[], float]) -> None:
+        self._asr, self._bus, self._place, self._clock = asr, bus, place, clock
+        self._wanted: dict[str, Hearer] = {}
+        self._open: set[str] = set()  # as far as the present run of asr has confirmed
+        self._instance: str | None = None
+        self._beat_at = 0.0
+        self._sayings: dict[str, tuple[int, str]] = {}
+        self._news, self._said = asyncio.Event(), asyncio.Event()
+
+    def follow(self, session: Hearer) -> None:
+        """Listen for this session, as soon as that is possible."""
+        self._wanted[session.id] = session
+        self._news.set()
+
+    def leave(self, id: str) -> None:
+        """The session is over."""
+        self._wanted.pop(id, None)
+        self._sayings.pop(id, None)
+        self._news.set()
+
+    def saying(self, session: str, turn: int, text: str) -> None:
+        """The avatar says this now: not to be taken for the person's words. Only the newest counts."""
+        if session in self._open:
+            self._sayings[session] = (turn, text)
+            self._said.set()
+
+    async def run(self) -> None:
+        """Without end."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen())
+                group.create_task(self._keep_open())
+                group.create_task(self._pass_on())
+        finally:
+            await self._asr.close()
+
+    # --- from asr -----------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        async for channel, text in self._bus.subscribe(HEARING_PATTERN, SERVICES_CHANNEL):
+            try:
+                if channel == SERVICES_CHANNEL:
+                    self._on_beat(Heartbeat.model_validate_json(text))
+                else:
+                    self._on_heard(HEARD.validate_json(text))
+            except ValidationError as error:
+                # Only what is wrong: what somebody said is not for the log.
+                logger().warning("not understood", channel=channel, reason=str(error.errors()[0]["msg"]))
+
+    def _on_heard(self, heard: Heard) -> None:
+        if session := self._wanted.get(heard.session):
+            session.hear(heard)
+
+    def _on_beat(self, beat: Heartbeat) -> None:
+        if beat.service != "asr":
+            return
+        self._beat_at = self._clock()
+        if beat.instance != self._instance:
+            logger().info("asr is there", instance=beat.instance)
+            self._instance = beat.instance
+            self._open.clear()
+            self._news.set()
+
+    # --- to asr -------------------------------------------------------------------------------------------------------
+
+    async def _keep_open(self) -> None:
+        """Whatever happened on either side, asr gets to listen where it should and nowhere else."""
+        while True:
+            self._news.clear()
+            if self._instance is not None and self._clock() - self._beat_at > LOST_S:
+                self._lose()
+            if self._instance is not None:
+                await asyncio.gather(*(self._begin(self._instance, id) for id in self._wanted.keys() - self._open))
+                await asyncio.gather(*(self._end(id) for id in self._open - self._wanted.keys()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_S):
+                    await self._news.wait()
+
+    def _lose(self) -> None:
+        logger().warning("asr is gone; typing works without it")
+        self._instance = None
+        self._open.clear()
+        for session in self._wanted.values():
+            session.hears_by(None)
+
+    async def _begin(self, instance: str, id: str) -> None:
+        try:
+            await self._asr.listen(id, *self._place(id))
+        except ServiceError as error:
+            logger().debug("no ears yet", session=id, reason=error.detail)
+            listens = False
+        else:
+            self._open.add(id)
+            listens = True
+        if self._instance == instance and (session := self._wanted.get(id)):
+            session.hears_by(instance if listens else None)
+
+    async def _end(self, id: str) -> None:
+        self._open.discard(id)
+        with contextlib.suppress(ServiceError):
+            await self._asr.leave(id)
+
+    async def _pass_on(self) -> None:
+        while True:
+            await self._said.wait()
+            self._said.clear()
+            while self._sayings:
+                session, (turn, text) = self._sayings.popitem()
+                with contextlib.suppress(ServiceError):
+                    await self._asr.spoken(session, turn, text)
