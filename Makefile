@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
-CODE := services/common services/stack services/rag_llm services/tts services/renderer services/orchestrator_api tests
+CODE := services/common services/stack services/rag_llm services/tts services/renderer services/asr services/orchestrator_api tests
 GO := $(CURDIR)/tools/go
 GATEWAY := services/sfu-gateway
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2

@@ -28,6 +28,10 @@ AV_SKEW_MS = Histogram(
     "Release time of a video frame against its audio, ms",
     buckets=(-120, -80, -40, -20, -10, -5, 0, 5, 10, 20, 40, 80, 120),
 )
+END_OF_TURN_DELAY = _latency("end_of_turn_delay", "Last sound of a voice to the end of its turn, s")
+TRANSCRIPTION_DELAY = _latency(
+    "transcription_delay", "Part of end_of_turn_delay that was spent on waiting for words, s"
+)
 FRAME_DRAW_MS = Histogram(
     "frame_draw_ms",
     "Drawing and encoding of one video frame, ms",

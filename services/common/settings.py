@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     rag_port: int = 8000
     tts_port: int = 7000
     renderer_port: int = 9000
+    asr_port: int = 6000
     redis_port: int = 6379
 
     # Blank means: the port above on `host`. Containers name each other here.
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
     tts_url: str = ""
     renderer_url: str = ""
     sfu_url: str = ""
+    asr_url: str = ""
 
     token_secret: str = Field(default="", repr=False)
     token_secret_file: str = ""
@@ -65,6 +67,9 @@ class Settings(BaseSettings):
 
     def renderer_address(self) -> str:
         return self._http(self.renderer_url, self.renderer_port)
+
+    def asr_address(self) -> str:
+        return self._http(self.asr_url, self.asr_port)
 
     def sfu_address(self) -> str:
         return self._http(self.sfu_url, self.sfu_port)

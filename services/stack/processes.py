@@ -89,6 +89,7 @@ def processes(env: Mapping[str, str]) -> list[Process]:
         python("rag-llm", "services.rag_llm.server", "RAG_PORT"),
         python("tts", "services.tts.server", "TTS_PORT"),
         python("renderer", "services.renderer.server", "RENDERER_PORT"),
+        python("asr", "services.asr.server", "ASR_PORT"),
         python("orchestrator-api", "services.orchestrator_api.app", "ORCHESTRATOR_PORT", env["ORCHESTRATOR_BIND"]),
     ]
 
