@@ -158,7 +158,9 @@ class Hearing:
             case Partly():
                 message = Partial(**about, text=output.text, backchannel=output.backchannel)
             case LikelyOver():
-                message = TurnLikelyOver(**about, text=output.text, probability=output.probability)
+                message = TurnLikelyOver(
+                    **about, text=output.text, probability=output.probability, backchannel=output.backchannel
+                )
             case Resumed():
                 message = SpeechResumed(**about)
             case Over():

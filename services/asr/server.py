@@ -149,7 +149,10 @@ def create_app(
                 await bus.close()
                 await asyncio.to_thread(desk.close)
 
-    app = create_service("asr", settings, lifespan=lifespan)
+    async def redis_is_there() -> str | None:
+        return None if await bus.ping() else f"no answer at {settings.redis_address()}; start Redis"
+
+    app = create_service("asr", settings, lifespan=lifespan, checks={"redis": redis_is_there})
     app.include_router(api)
     return app
 

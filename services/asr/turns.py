@@ -62,6 +62,7 @@ class Partly:
 class LikelyOver:
     text: str
     probability: float
+    backchannel: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ class Turns:
         outputs: list[Output] = []
         if silence >= max(rules.likely_ms, wait - rules.pause_ms) and not said.announced:
             said.announced = True
-            outputs.append(LikelyOver(text, round(said.reading.finished, 2)))
+            outputs.append(LikelyOver(text, round(said.reading.finished, 2), said.reading.backchannel))
         if silence >= wait and probability < rules.voice / 2:
             outputs += self._end(said, said.reading)
         return outputs

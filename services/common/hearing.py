@@ -47,11 +47,14 @@ class Partial(Hearing):
 
 
 class TurnLikelyOver(Hearing):
-    """The person has paused and is probably done: a reply to `text` may be prepared, and not yet spoken."""
+    """The person has paused and is probably done: a reply to `text` may be prepared, and not yet spoken.
+
+    `backchannel` as in `Partial`; None: as the last partial said."""
 
     type: Literal["turn_likely_over"] = "turn_likely_over"
     text: str
     probability: float
+    backchannel: bool | None = None
 
 
 class SpeechResumed(Hearing):

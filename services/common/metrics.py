@@ -9,7 +9,12 @@ def _latency(name: str, what: str) -> Histogram:
     return Histogram(name, what, buckets=_BUCKETS)
 
 
-E2E_LATENCY = _latency("e2e_latency", "Question in to first voiced audio out, s")
+E2E_LATENCY = _latency("e2e_latency", "Question in (spoken: its last sound) to first voiced audio out, s")
+END_OF_TURN_DELAY = _latency("end_of_turn_delay", "Last sound of a voice to its turn being over, s")
+TRANSCRIPTION_DELAY = _latency("transcription_delay", "End of a turn decided to its words known, s")
+INTERRUPTION_DETECTION_DELAY = _latency(
+    "interruption_detection_delay", "Onset of a voice to its counting as an interruption, s"
+)
 RAG_RETRIEVAL_LATENCY = _latency("rag_retrieval_latency", "Question in to passages found, s")
 LLM_TTFT = _latency("llm_ttft", "Question in to the first words of the answer, s")
 LLM_TTFS = _latency("llm_ttfs", "Question in to the first clause that can be spoken, s")
@@ -27,10 +32,6 @@ AV_SKEW_MS = Histogram(
     "av_skew_ms",
     "Release time of a video frame against its audio, ms",
     buckets=(-120, -80, -40, -20, -10, -5, 0, 5, 10, 20, 40, 80, 120),
-)
-END_OF_TURN_DELAY = _latency("end_of_turn_delay", "Last sound of a voice to the end of its turn, s")
-TRANSCRIPTION_DELAY = _latency(
-    "transcription_delay", "Part of end_of_turn_delay that was spent on waiting for words, s"
 )
 FRAME_DRAW_MS = Histogram(
     "frame_draw_ms",
