@@ -33,7 +33,7 @@ class Played:
 
 
 class Microphone(MediaStreamTrack):
-    """Captures `room`, which is silent unless given, and what `play` adds; a frame leaves when its last sample is there."""
+    """Captures `room`, silence unless given, and what `play` adds; a frame leaves when its last sample is there."""
 
     kind = "audio"
 

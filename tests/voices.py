@@ -1,4 +1,4 @@
-"""People's voices, made on the spot: piper and espeak as the product has them, flite where it is installed; and noises."""
+"""People's voices, made on the spot: piper and espeak as the product has them, flite where it is there; and noises."""
 
 import io
 import shutil

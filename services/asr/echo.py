@@ -17,7 +17,7 @@ WINDOW = RATE * 128 // 1000
 LONGEST_DELAY = RATE * 450 // 1000
 """From the gateway to a viewer's loudspeaker and back."""
 
-KEPT = WINDOW + LONGEST_DELAY
+KEPT = WINDOW + LONGEST_DELAY + RATE * 160 // 1000
 
 AUDIBLE_DB = -55.0
 """A softer reference cannot be what the microphone hears."""
@@ -30,44 +30,65 @@ EXPLAINED_AGAIN = 0.15
 
 SAME_DELAY = RATE * 3 // 1000
 
+LOUDER = 1.6
+"""What is by more than this factor of power louder than the echo can be has something else in it."""
+
+TAIL = RATE * 200 // 1000
+"""How long a room goes on sounding."""
+
+FORGET = 0.05
+"""How fast a room that became softer is believed, per frame of echo."""
+
+JITTER = RATE * 80 // 1000
+"""Packets of both tracks come as they like; by more than this only after one of them stood still."""
+
 
 class EchoGuard:
-    """One session's. Times are seconds of one monotonic clock, of arrival."""
+    """One session's. Both tracks are counted in samples, so that what arrives unevenly keeps its place."""
 
     def __init__(self) -> None:
         self._reference = np.zeros(KEPT, np.float32)
-        self._end = 0.0  # when its last sample came
-        self._delay: int | None = None  # samples, of the last echo
+        self._end = 0  # samples of the reference so far
+        self._behind = 0  # by so many the microphone's count is ahead of it
+        self._delay: int | None = None  # samples, of the last echo,
+        self._coupling = 0.0  # and its power against the reference's
 
-    def hear_avatar(self, sound: Sound, at: float) -> None:
-        """What goes to the viewers now."""
-        self._reference = np.concatenate([self._until(at - len(sound) / RATE), sound])[-KEPT:]
-        self._end = at
+    def hear_avatar(self, sound: Sound, microphone_end: int) -> None:
+        """What goes to the viewers now, when so many samples of the microphone have come."""
+        self._reference = np.concatenate([self._reference, sound])[-KEPT:]
+        self._end += len(sound)
+        if abs(microphone_end - self._end - self._behind) > JITTER:
+            self._behind = microphone_end - self._end
 
-    def avatar_is_heard(self, at: float) -> bool:
-        """Whether anything of it could come back now."""
-        return loudness_db(self._until(at)) > AUDIBLE_DB
-
-    def is_echo(self, microphone: Sound, at: float) -> bool:
-        """Whether the last `WINDOW` samples of the microphone are mostly what the avatar said before."""
-        reference = self._until(at)
+    def is_echo(self, microphone: Sound, end: int) -> bool:
+        """Whether the last `WINDOW` samples of the microphone, up to the `end`th, are mostly what the avatar said
+        before: a copy of it, or, once one was heard, no louder than its reflections would be."""
+        reference = self._until(end - self._behind + JITTER)
         if len(microphone) < WINDOW or loudness_db(reference) < AUDIBLE_DB:
             return False
-        explained = explained_by(microphone[-WINDOW:], reference)
+        sound = microphone[-WINDOW:]
+        explained = explained_by(sound, reference)
         best = int(explained.argmax())
+        power = float(np.mean(np.square(sound)))
         if explained[best] >= EXPLAINED:
             self._delay = len(explained) - 1 - best
+            coupling = power / (float(np.mean(np.square(reference[best : best + WINDOW]))) + 1e-12)
+            self._coupling = max(coupling, self._coupling + FORGET * (coupling - self._coupling))
             return True
         if self._delay is None:
             return False
         known = len(explained) - 1 - self._delay
         near = explained[max(0, known - SAME_DELAY) : known + SAME_DELAY + 1]
-        return bool(near.max(initial=0) >= EXPLAINED_AGAIN)
+        if near.max(initial=0) >= EXPLAINED_AGAIN:
+            return True
+        return power <= LOUDER * self._coupling * _loudest(reference[max(0, known - TAIL) : known + WINDOW])
 
-    def _until(self, at: float) -> Sound:
-        """The reference up to this moment: silent since its last packet."""
-        missing = min(KEPT, max(0, round((at - self._end) * RATE)))
-        return np.concatenate([self._reference, np.zeros(missing, np.float32)])[-KEPT:] if missing else self._reference
+    def _until(self, end: int) -> Sound:
+        """The reference up to this sample: silence where it has not come."""
+        if end > self._end:
+            missing = min(KEPT, end - self._end)
+            return np.concatenate([self._reference, np.zeros(missing, np.float32)])[-KEPT:]
+        return self._reference[: max(0, KEPT - (self._end - end))]
 
 
 def explained_by(sound: Sound, reference: Sound) -> Sound:
@@ -84,6 +105,17 @@ def explained_by(sound: Sound, reference: Sound) -> Sound:
     floor = 1e-3 * energies.max(initial=0.0) + 1e-9
     energy = float(np.square(sound, dtype=np.float64).sum()) + 1e-12
     return np.asarray(np.square(products) / (np.maximum(energies, floor) * energy), np.float32)
+
+
+def _loudest(reference: Sound) -> float:
+    """The power of its loudest piece as long as `WINDOW`, in steps of a quarter."""
+    return max(
+        (
+            float(np.mean(np.square(reference[at : at + WINDOW])))
+            for at in range(0, len(reference) - WINDOW + 1, WINDOW // 4)
+        ),
+        default=0.0,
+    )
 
 
 def _whitened(sound: Sound) -> Sound:

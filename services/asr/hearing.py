@@ -81,7 +81,7 @@ class Hearing:
         """A packet of what the viewers hear."""
         _, sound = self._avatar.push(sequence, timestamp, payload)
         if len(sound):
-            self._guard.hear_avatar(sound, self._now())
+            self._guard.hear_avatar(sound, self._sound_ms * RATE // 1000 + len(self._sound))
 
     def lost(self) -> None:
         """The gateway is gone; what comes next is another track."""
@@ -103,7 +103,7 @@ class Hearing:
             frame = self._sound[self._judged - FRAME : self._judged]
             probability = self._detector.probability(frame)
             echo = probability >= POSSIBLE and self._guard.is_echo(
-                self._sound[max(0, self._judged - WINDOW) : self._judged], self._now()
+                self._sound[max(0, self._judged - WINDOW) : self._judged], self._sound_ms * RATE // 1000 + self._judged
             )
             self._do(self._turns.frame(probability, echo=echo))
         if (unneeded := self._index(self._turns.keeps_from_ms) - WINDOW) > RATE:

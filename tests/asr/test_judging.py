@@ -144,7 +144,7 @@ def test_words(words: Words) -> None:
 
 
 def test_a_long_turn_is_judged_as_a_whole() -> None:
-    """What was settled earlier counts: a question's last words end it, and "okay" after a question is no backchannel."""
+    """What was settled earlier counts: last words end a question, and "okay" after one is no backchannel."""
     assert read(Words("it for"), 2000, before="what is").finished >= 0.8
     assert not read(Words("okay"), 2000, before="Tell me about Sunday.").backchannel
 
@@ -170,7 +170,7 @@ def test_loops_are_cut(text: str, once: str) -> None:
 
 
 def test_own_words() -> None:
-    """A piece of what the avatar says, misheard here and there, is its own; a person's few words or question are not."""
+    """A piece of what the avatar says, misheard here and there, is its own; a person's question is not."""
     own = OwnWords()
     assert not own.are("two processor cores are enough")
     own.say(1, "Two processor cores are enough,")

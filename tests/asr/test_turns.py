@@ -203,7 +203,7 @@ def test_a_lost_microphone() -> None:
 
 
 def test_only_what_changed_is_transcribed_again() -> None:
-    """Words before a pause are settled once the turn is long; no order holds more than Whisper's window; none is lost."""
+    """Words before a pause are settled once the turn is long, and none is lost: no order holds more than a window."""
     talk = Talk("and then some more")
     for _ in range(8):
         talk.voice(4480).silence(320)
@@ -236,7 +236,7 @@ def test_sound_that_is_needed_is_kept() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_every_utterance_ends_exactly_once(seed: int) -> None:
-    """Whatever is heard and read, in whatever order: each start has one end, and nothing comes between two utterances."""
+    """Whatever is heard and read, in whatever order: each start has one end; nothing comes between utterances."""
     dice = random.Random(seed)
     talk = Talk(takes_ms=None)
     texts = ["", "Yes.", COMPLETE, UNFINISHED, "mm"]
