@@ -39,10 +39,14 @@ class Microphone(MediaStreamTrack):
 
     def __init__(self, room: Sound | None = None) -> None:
         super().__init__()
-        self._room = _at_wire_rate(room) if room is not None else np.zeros(FRAME, np.float32)
+        self.move(np.zeros(RATE, np.float32) if room is None else room)
         self._sound = np.zeros(0, np.float32)  # at the wire's rate, from the next frame on
         self._sent = 0
         self._start = time.monotonic()
+
+    def move(self, room: Sound) -> None:
+        """Into another room, whose sound goes on without end."""
+        self._room = _at_wire_rate(room)
 
     def play(self, sound: Sound, gain: float = 1.0) -> Played:
         """Begins with the next frame; what sounds already is mixed with it."""
