@@ -264,7 +264,7 @@ def summary(results: Results, said: list[Utterance]) -> dict[str, object]:
         "word_error_rate": wrong,
         "turns_cut": {
             "all": f"{len(results.cut)} of {len(said)}",
-            "with a pause": f"{sum(u.kind == 'paused' for u in results.cut)} of {sum(u.kind == 'paused' for u in said)}",
+            "with a pause": f"{count_paused(results.cut)} of {count_paused(said)}",
         },
         "turns_missed": len(results.missed),
     }
@@ -273,6 +273,10 @@ def summary(results: Results, said: list[Utterance]) -> dict[str, object]:
     for name, values in results.numbers.items():
         found[name] = {f"p{p}": round(float(np.percentile(values, p)), 1) for p in (50, 95)}
     return found
+
+
+def count_paused(these: list[Utterance]) -> int:
+    return sum(utterance.kind == "paused" for utterance in these)
 
 
 def say(text: str) -> None:
