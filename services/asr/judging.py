@@ -21,6 +21,12 @@ _HUMMED = re.compile(r"(m+h*m*h*m*|h+m+|u+h+(m+|h*u+h+)?|a+h+(a+h*)?|o+h+|e+h+|(
 _BACKCHANNEL_PHRASES = ("i see", "got it", "of course", "go on", "all right", "i know", "fair enough", "makes sense")
 _LONGEST_BACKCHANNEL = 4
 
+_CALLS = _set(
+    "stop wait no nope not hold hey pause quiet enough cancel sorry excuse hello hi listen help shut please never next "
+    "what why how who when where which can could do does is are tell"
+)
+"""Words that a person who wants something of the avatar begins with."""
+
 _HESITATIONS = _set("um uh er erm hm hmm mm ah eh")
 
 _UNFINISHED_WORDS = _set(
@@ -60,6 +66,12 @@ _CREDITS = re.compile(
 CERTAIN = -0.7
 """Confidence from which on words are believed whatever they are."""
 
+DOUBTFUL = -0.9
+"""Below it a draft of little sound is not believed yet."""
+
+SHORT_MS = 800
+"""Of voice: a syllable or three."""
+
 INCREDIBLE = -1.6
 NO_SPEECH = 0.6
 FASTEST = 9.0
@@ -68,9 +80,11 @@ FASTEST = 9.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A transcript, judged. `finished`: how likely it is that nothing follows, 0 to 1."""
+    """A transcript, judged. `finished`: how likely it is that nothing follows, 0 to 1. `doubtful`: too little was heard
+    to believe these words, and more may come."""
 
     text: str = ""
+    doubtful: bool = False
     noise: bool = False
     backchannel: bool = False
     finished: float = 0.0
@@ -83,7 +97,12 @@ def read(words: Words, voiced_ms: float, before: str = "") -> Reading:
     if is_noise(text, words, voiced_ms):
         return Reading(noise=True, finished=finished(before))
     whole = f"{before} {text}".strip()
-    return Reading(text, backchannel=is_backchannel(whole), finished=finished(whole))
+    return Reading(
+        text,
+        doubtful=not before and voiced_ms < SHORT_MS and words.confidence < DOUBTFUL,
+        backchannel=is_backchannel(whole) or (not before and is_murmur(text, words, voiced_ms)),
+        finished=finished(whole),
+    )
 
 
 def tidy(text: str) -> str:
@@ -117,6 +136,13 @@ def is_backchannel(text: str) -> bool:
         rest = re.sub(rf"\b{phrase}\b", "okay", rest)
     said = rest.split()
     return 0 < len(said) <= _LONGEST_BACKCHANNEL and all(_is_backchannel_word(word) for word in said)
+
+
+def is_murmur(text: str, words: Words, voiced_ms: float) -> bool:
+    """Whether this is short and unclear, as "mm-hm" is, which Whisper has no letters for; and no call for attention."""
+    said = plain(text)
+    unclear = voiced_ms < SHORT_MS and words.confidence < CERTAIN - 0.15
+    return unclear and len(said) <= _LONGEST_BACKCHANNEL and not _CALLS & set(said) and "?" not in text
 
 
 def _is_backchannel_word(word: str) -> bool:

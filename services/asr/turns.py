@@ -24,8 +24,7 @@ class Rules:
 
     pause_ms: int = 620  # of silence end a finished turn
     unfinished_pause_ms: int = 1600  # and one that promises more
-    voice: float = 0.5  # a frame from here on is voice,
-    certain: float = 0.9  # one alone is enough where another came close before it,
+    voice: float = 0.4  # a frame from here on is voice: one begins a turn, two in a row go on after a pause;
     holding: float = 0.35  # and once somebody speaks less is enough
     lead_ms: int = 320  # of sound before the first voice are transcribed with it
     breath_ms: int = 96  # of silence are a pause: what was said till then is transcribed
@@ -148,19 +147,17 @@ class Turns:
         """The next frame's sound has passed: how likely it is voice, and whether the avatar's own."""
         rules = self.rules
         heard = 0.0 if echo else probability
-        before = self._frames[-1][1] if self._frames else 0.0
         self.now_ms += FRAME_MS
         self._frames.append((self.now_ms, heard))
         self._run_ms = self._run_ms + FRAME_MS if heard >= rules.voice else 0
         self._silence_ms = 0 if heard >= rules.holding else self._silence_ms + FRAME_MS
-        begins = self._run_ms >= 2 * FRAME_MS or (heard >= rules.certain and before >= rules.voice / 2)
         match self.phase:
             case Phase.QUIET:
-                return self._start() if begins else []
+                return self._start() if self._run_ms else []
             case Phase.SPEAKING:
                 return self._speak(heard)
             case Phase.PAUSING:
-                return self._resume() if begins else self._weigh(heard)
+                return self._resume() if self._run_ms >= 2 * FRAME_MS else self._weigh(heard)
             case Phase.IGNORING:
                 if self._silence_ms >= rules.ignored_ms:
                     self.phase = Phase.QUIET
@@ -181,6 +178,8 @@ class Turns:
         if done.final:
             said.reading = reading
             return self._weigh(self._frames[-1][1])
+        if reading.doubtful:
+            return []
         if reading.noise and said.voiced_ms >= self.rules.wordless_ms and not said.settled and not said.shown:
             return self._drop("noise")
         return self._show(reading)

@@ -65,23 +65,25 @@ class WhisperTranscriber:
             return_no_speech_prob=True,
         )[0]
         text: str = self._tokenizer.decode(found.sequences_ids[0])
-        return Words(without_loops(text.strip()), float(found.scores[0]), float(found.no_speech_prob))
+        return Words(
+            without_loops(text.strip(), 3 if final else 2), float(found.scores[0]), float(found.no_speech_prob)
+        )
 
     def close(self) -> None:
         self._whisper.model.unload_model()
 
 
-def without_loops(text: str) -> str:
+def without_loops(text: str, fewest: int = 3) -> str:
     """The text up to where it begins to say the same again to its end.
 
-    A phrase counts as repeated if it comes three times, or twice where it has four words and more: "no, no" stays.
+    A phrase counts as repeated if it comes `fewest` times, or twice where it has four words and more: "no, no" stays.
     """
     words = text.split()
     bare = [re.sub(r"\W+", "", word).lower() for word in words]
     for start in range(len(words)):
         rest = bare[start:]
         for length in range(1, len(rest) // 2 + 1):
-            times = 2 if length >= 4 else 3
+            times = 2 if length >= 4 else fewest
             pattern = rest[:length] * (len(rest) // length + 1)
             if len(rest) >= times * length and pattern[: len(rest)] == rest:
                 return " ".join(words[: start + length])

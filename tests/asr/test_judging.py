@@ -169,6 +169,20 @@ def test_loops_are_cut(text: str, once: str) -> None:
     assert without_loops(text) == once
 
 
+@pytest.mark.parametrize(("text", "confidence"), [("And then.", -1.0), ("in the m8n", -1.4), ("you out okay", -0.99)])
+def test_a_murmur_asks_for_nothing(text: str, confidence: float) -> None:
+    """What is short and unclear is most likely an "mm-hm"; said clearly, or at length, the same words are words."""
+    assert read(Words(text, confidence, 0.2), 600).backchannel
+    assert not read(Words(text, -0.3, 0.05), 600).backchannel
+    assert not read(Words(text, confidence, 0.2), 1500).backchannel
+
+
+@pytest.mark.parametrize("text", ["Stop.", "Wait a", "What?", "No."])
+def test_a_call_is_never_a_murmur(text: str) -> None:
+    """However unclear: whoever may have said "stop" is obeyed."""
+    assert not read(Words(text, -1.3, 0.2), 400).backchannel
+
+
 def test_own_words() -> None:
     """A piece of what the avatar says, misheard here and there, is its own; a person's question is not."""
     own = OwnWords()

@@ -52,7 +52,19 @@ INTERRUPTING = (
     "Can you tell me about privacy?",
 )
 
-BACKCHANNELS = ("Yeah.", "Okay.", "Right.", "Uh-huh.", "I see.", "Hmm.", "Yeah, okay.", "Oh.", "Sure.", "Got it.")
+BACKCHANNELS = (
+    "Yeah.",
+    "Okay.",
+    "Right.",
+    "Uh-huh.",
+    "I see.",
+    "Hmm.",
+    "Yeah, okay.",
+    "Oh.",
+    "Sure.",
+    "Got it.",
+    "Mm-hm.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +113,5 @@ def backchannels() -> list[tuple[str, Sound]]:
 def noises() -> list[tuple[str, Sound]]:
     """Coughs, a door, keys."""
     keys = np.concatenate([np.concatenate([0.4 * click(), silence(120)]) for _ in range(5)])
-    return [*((f"cough {seed}", cough(seed)) for seed in range(4)), ("a door", click()), ("keys", keys)]
+    coughs = [(f"cough {seed}", cough(seed)) for seed in range(3)]
+    return [*coughs, ("a throat cleared", say("Hrm.", VOICES[1])), ("a door", click()), ("keys", keys)]
