@@ -15,7 +15,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export PYTHON ?= python3
 
-.PHONY: help up setup test test-vllm test-network compose-test check bench bench-voice bench-rag bench-images ingest clean
+.PHONY: help up setup test test-vllm test-network compose-test check bench bench-rag bench-images ingest clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,8 @@ check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Pyth
 bench: setup .venv/.installed-dev ## the whole path, measured at a WebRTC viewer; JSON on the last line
 	@$(PY) -m tests.bench
 
+# what is said to it comes from its own voices, and flite's where it is installed
+.PHONY: bench-voice
 bench-voice: setup .venv/.installed-dev ## how it listens: speaks to it by WebRTC, eight minutes; JSON on the last line
 	@$(PY) -m tests.bench.voice
 
