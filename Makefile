@@ -56,7 +56,7 @@ check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Pyth
 bench: setup .venv/.installed-dev ## the whole path, measured at a WebRTC viewer; JSON on the last line
 	@$(PY) -m tests.bench
 
-# what is said to it comes from its own voices, and flite's where it is installed
+# Its voices are the product's own, and flite's where it is installed.
 .PHONY: bench-voice
 bench-voice: setup .venv/.installed-dev ## how it listens: speaks to it by WebRTC, eight minutes; JSON on the last line
 	@$(PY) -m tests.bench.voice

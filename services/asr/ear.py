@@ -1,7 +1,6 @@
 """One session's ear: joined to the gateway, again and again if need be, and publishing what it hears."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Literal
 
@@ -33,18 +32,28 @@ class Ear:
         self._http, self._bus = http, bus
         self._outbox: asyncio.Queue[Heard] = asyncio.Queue()
         self.hearing = new_hearing(session, self._publish)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._post())]
+        self._running = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """Leave the gateway; nothing is published any more."""
-        self.state = "ended"
-        self.hearing.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._running:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                posting = tasks.create_task(self._post())
+                await self._listen()
+                posting.cancel()
+        except* Exception as failed:
+            logger().error("a session's ears failed", session=self.session, exc_info=failed)
+        finally:
+            self.state = "ended"
+            self.hearing.close()
 
     async def _listen(self) -> None:
         log = logger().bind(session=self.session)
@@ -59,7 +68,6 @@ class Ear:
                 if target != self.target:  # a new token came meanwhile
                     continue
                 log.warning("the gateway does not let asr listen; the session has no ears", reason=str(error))
-                self.state = "ended"
                 return
             except AwayError as error:
                 if not failures:
@@ -74,8 +82,7 @@ class Ear:
                 await subscription.lost.wait()
             finally:
                 self.state = "reconnecting"
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.shield(subscription.close())
+                await subscription.close()
             log.info("the gateway is gone; trying again")
             self.hearing.lost()
 

@@ -64,7 +64,7 @@ class EchoGuard:
         """Whether the last `WINDOW` samples of the microphone, up to the `end`th, are mostly what the avatar said
         before: a copy of it, or, once one was heard, no louder than its reflections would be."""
         reference = self._until(end - self._behind + JITTER)
-        if len(microphone) < WINDOW or loudness_db(reference) < AUDIBLE_DB:
+        if min(len(microphone), len(reference)) < WINDOW or loudness_db(reference) < AUDIBLE_DB:
             return False
         sound = microphone[-WINDOW:]
         explained = explained_by(sound, reference)

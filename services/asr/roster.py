@@ -44,6 +44,7 @@ class Roster:
                 f"All {self.capacity} places of this asr are taken; end a session or raise ASR_SESSIONS.",
                 headers={"Retry-After": "5"},
             )
+        self._ears = {name: ear for name, ear in self._ears.items() if ear.state != "ended"}
         ear = self._ears[session] = Ear(session, target, self._http, self._bus, self._new_hearing)
         ear.start()
         return ear, True
@@ -76,6 +77,6 @@ class Roster:
 
     def _get(self, session: str) -> Ear:
         ear = self._ears.get(session)
-        if ear is None:
+        if ear is None or ear.state == "ended":
             raise Problem(404, f"session: asr does not listen to {session}; open it with POST /v1/sessions.")
         return ear

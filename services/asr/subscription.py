@@ -103,6 +103,8 @@ class Subscription:
                 headers={"Content-Type": "application/sdp", "Accept": "application/sdp"} | self._authorization(),
                 timeout=CONNECT_TIMEOUT_S,
             )
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise RefusedError(str(error)) from None
         except httpx.TransportError as error:
             raise AwayError(str(error) or type(error).__name__) from None
         if response.status_code in (401, 403, 404, 405):

@@ -26,6 +26,7 @@ class Rules:
     unfinished_pause_ms: int = 1600  # and one that promises more
     voice: float = 0.4  # a frame from here on is voice: one begins a turn, two in a row go on after a pause;
     holding: float = 0.35  # and once somebody speaks less is enough
+    rise_ms: int = 96  # at most before it the voice may have begun, unsurely
     lead_ms: int = 320  # of sound before the first voice are transcribed with it
     breath_ms: int = 96  # of silence are a pause: what was said till then is transcribed
     likely_ms: int = 192  # of silence before a turn is called likely over, or noise dismissed
@@ -140,7 +141,7 @@ class Turns:
     @property
     def keeps_from_ms(self) -> int:
         """Sound before this is not needed any more."""
-        before = self._said.window_ms if self._said else self.now_ms - self.rules.lead_ms - 320
+        before = self._said.window_ms if self._said else self.now_ms - self.rules.lead_ms - self.rules.rise_ms
         return min(before, self._open.start_ms) if self._open else before
 
     def frame(self, probability: float, *, echo: bool = False) -> list[Output]:
@@ -197,11 +198,11 @@ class Turns:
         return outputs
 
     def _start(self) -> list[Output]:
-        began = self.now_ms - self._run_ms
-        for end, probability in reversed(self._frames):
+        began = self.now_ms - FRAME_MS
+        for end, probability in list(self._frames)[-2 : -2 - self.rules.rise_ms // FRAME_MS : -1]:
             if probability < self.rules.voice / 2:
                 break
-            began = min(began, end - FRAME_MS)
+            began = end - FRAME_MS
         window = max(began - self.rules.lead_ms, self._heard_until_ms, 0)
         self._said = _Utterance(began, self.now_ms, window, self.now_ms - began)
         self.phase = Phase.SPEAKING

@@ -1,6 +1,8 @@
 """The service between the real gateway and the bus: sessions, speech by WebRTC, and everything that can go away."""
 
 import asyncio
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from services.common.hearing import TurnOver
 from services.common.logs import configure_logs
 from services.common.messages import SERVICES_CHANNEL, Close, Heartbeat, control_channel
 from services.common.tokens import issue
+from services.stack.environment import ROOT
 from tests.asr.conftest import Asr, Talker, running
 from tests.asr.wire import SameWords
 from tests.gateway.peers import SECRET, Gateway, Peer, Tone, until
@@ -258,3 +261,22 @@ async def test_a_tone_is_no_voice(asr: Asr, gateway: Gateway) -> None:
     await asyncio.sleep(3)
     assert "turn_over" not in asr.kinds()
     await talker.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"ASR_MODEL": "/nowhere"}, "asr cannot start: ASR_MODEL '/nowhere' cannot be loaded"),
+        ({"ASR_ENGINE": "openai"}, "asr cannot start: ASR_ENGINE=openai needs ASR_OPENAI_URL"),
+        ({"ASR_ENGINE": "parrot"}, "ASR_ENGINE: Input should be 'whisper', 'openai' or 'off'"),
+    ],
+)
+def test_a_start_that_cannot_be_is_a_sentence(settings: dict[str, str], sentence: str) -> None:
+    """The process ends and says what to change."""
+    command = [sys.executable, "-m", "services.asr.server"]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr
