@@ -101,11 +101,11 @@ class Hearing:
         while self._judged + FRAME <= len(self._sound):
             self._judged += FRAME
             frame = self._sound[self._judged - FRAME : self._judged]
-            probability = self._detector.probability(frame)
-            echo = probability >= POSSIBLE and self._guard.is_echo(
+            judged = self._detector.judge(frame)
+            echo = judged.voice >= POSSIBLE and self._guard.is_echo(
                 self._sound[max(0, self._judged - WINDOW) : self._judged], self._sound_ms * RATE // 1000 + self._judged
             )
-            self._do(self._turns.frame(probability, echo=echo))
+            self._do(self._turns.frame(judged.voice, loud=judged.loud, echo=echo))
         if (unneeded := self._index(self._turns.keeps_from_ms) - WINDOW) > RATE:
             self._sound = self._sound[unneeded:]
             self._judged -= unneeded

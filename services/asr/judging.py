@@ -167,4 +167,6 @@ def finished(text: str) -> float:
         return 1.0
     if said[0] in ("if", "when", "because", "since", "although", "while") and len(said) < 8 and not asks:
         return 0.4
-    return 0.9 if text.rstrip().endswith((".", "!")) else 0.8
+    if text.rstrip().endswith((".", "!")):
+        return 1.0 if len(said) > 2 else 0.9
+    return 0.85

@@ -16,5 +16,5 @@ class AsrSettings(Settings):
     asr_openai_url: str = ""
     asr_openai_model: str = ""
     asr_openai_key: str = Field(default="", repr=False)
-    asr_pause_ms: int = Field(default=620, ge=200, le=5000)
+    asr_pause_ms: int = Field(default=660, ge=200, le=5000)
     asr_unfinished_pause_ms: int = Field(default=1600, ge=200, le=10_000)

@@ -22,7 +22,7 @@ from services.asr.voice import FRAME_MS
 class Rules:
     """Milliseconds, and probabilities of voice."""
 
-    pause_ms: int = 620  # of silence end a finished turn
+    pause_ms: int = 660  # of silence end a finished turn
     unfinished_pause_ms: int = 1600  # and one that promises more
     voice: float = 0.4  # a frame from here on is voice: one begins a turn, two in a row go on after a pause;
     holding: float = 0.35  # and once somebody speaks less is enough
@@ -113,7 +113,7 @@ class _Utterance:
     reading: Reading | None = None  # of the present pause
     shown: str = ""
     announced: bool = False
-    decided_ms: int | None = None  # when the silence alone would have ended it
+    read_ms: int = 0  # when that reading came
     cut_ms: int | None = None  # where an order without a pause ends, whose words will be settled
 
 
@@ -144,8 +144,9 @@ class Turns:
         before = self._said.window_ms if self._said else self.now_ms - self.rules.lead_ms - self.rules.rise_ms
         return min(before, self._open.start_ms) if self._open else before
 
-    def frame(self, probability: float, *, echo: bool = False) -> list[Output]:
-        """The next frame's sound has passed: how likely it is voice, and whether the avatar's own."""
+    def frame(self, probability: float, *, loud: bool = False, echo: bool = False) -> list[Output]:
+        """The next frame's sound has passed: how likely it is voice, whether it stands out from the room and whether
+        it is the avatar's own."""
         rules = self.rules
         heard = 0.0 if echo else probability
         self.now_ms += FRAME_MS
@@ -158,7 +159,7 @@ class Turns:
             case Phase.SPEAKING:
                 return self._speak(heard)
             case Phase.PAUSING:
-                return self._resume() if self._run_ms >= 2 * FRAME_MS else self._weigh(heard)
+                return self._resume() if self._run_ms >= 2 * FRAME_MS else self._weigh(loud and not echo)
             case Phase.IGNORING:
                 if self._silence_ms >= rules.ignored_ms:
                     self.phase = Phase.QUIET
@@ -177,8 +178,8 @@ class Turns:
             said.cut_ms = None
             return self._show(Reading())
         if done.final:
-            said.reading = reading
-            return self._weigh(self._frames[-1][1])
+            said.reading, said.read_ms = reading, self.now_ms
+            return self._weigh(False)
         if reading.doubtful:
             return []
         if reading.noise and said.voiced_ms >= self.rules.wordless_ms and not said.settled and not said.shown:
@@ -192,7 +193,7 @@ class Turns:
             self.phase = Phase.QUIET
             return []
         if said.reading and self._whole(said.reading):
-            return self._end(said, said.reading)
+            return self._end(said, said.reading, 0)
         outputs = self._drop("lost")
         self.phase = Phase.QUIET
         return outputs
@@ -233,21 +234,19 @@ class Turns:
         if said.reading and self.now_ms - said.window_ms >= self.rules.settled_ms:
             self._settle(said.reading, max(said.ended_ms, self.now_ms - self._run_ms - self.rules.lead_ms))
         self._open = None
-        said.reading, said.announced, said.decided_ms, said.ended_ms = None, False, None, self.now_ms
+        said.reading, said.announced, said.ended_ms = None, False, self.now_ms
         said.voiced_ms += self._run_ms
         self.phase = Phase.SPEAKING
         self._next_draft_ms = self.now_ms + self.rules.draft_ms
         return outputs
 
-    def _weigh(self, probability: float) -> list[Output]:
-        """In a pause: is it the end? A frame that may be the next word's first puts it off."""
+    def _weigh(self, loud: bool) -> list[Output]:
+        """In a pause: is it the end? What may be the next word's first sound puts it off, for three frames at most."""
         if self.phase is not Phase.PAUSING:
             return []
         said, rules = self._utterance(), self.rules
         silence = self.now_ms - said.ended_ms
         if said.reading is None:
-            if silence >= rules.pause_ms and said.decided_ms is None:
-                said.decided_ms = self.now_ms
             return []
         text = self._whole(said.reading)
         if not text:
@@ -257,15 +256,15 @@ class Turns:
         if silence >= max(rules.likely_ms, wait - rules.pause_ms) and not said.announced:
             said.announced = True
             outputs.append(LikelyOver(text, round(said.reading.finished, 2), said.reading.backchannel))
-        if silence >= wait and probability < rules.voice / 2:
-            outputs += self._end(said, said.reading)
+        rises = loud or self._frames[-1][1] >= rules.voice / 2
+        if silence >= wait + (rules.rise_ms if rises else 0):
+            outputs += self._end(said, said.reading, max(0, round(said.read_ms - said.ended_ms - wait)))
         return outputs
 
-    def _end(self, said: _Utterance, reading: Reading) -> list[Output]:
-        silence = self.now_ms - said.ended_ms
-        waited = 0 if said.decided_ms is None else self.now_ms - said.decided_ms
+    def _end(self, said: _Utterance, reading: Reading, waited_ms: int) -> list[Output]:
         self._close(Phase.QUIET)
-        return [Over(self._joined(said, reading), reading.backchannel, silence, waited)]
+        silence_ms = self.now_ms - said.ended_ms
+        return [Over(self._joined(said, reading), reading.backchannel, silence_ms, waited_ms)]
 
     def _drop(self, reason: Reason) -> list[Output]:
         self._close(Phase.QUIET if self.phase is Phase.PAUSING else Phase.IGNORING)

