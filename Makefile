@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
-CODE := services/common services/stack services/rag_llm services/tts services/renderer services/orchestrator_api tests
+CODE := services/common services/stack services/rag_llm services/tts services/renderer services/asr services/orchestrator_api tests
 GO := $(CURDIR)/tools/go
 GATEWAY := services/sfu-gateway
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -72,6 +72,11 @@ check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Pyth
 
 bench: setup .venv/.installed-dev ## the whole path, measured at a WebRTC viewer; JSON on the last line
 	@$(PY) -m tests.bench
+
+# Its voices are the product's own, and flite's where it is installed.
+.PHONY: bench-voice
+bench-voice: setup .venv/.installed-dev ## how it listens: speaks to it by WebRTC, eight minutes; JSON on the last line
+	@$(PY) -m tests.bench.voice
 
 bench-rag: .venv/.installed-dev ## what rag-llm finds and says, and how it grows to 100 000 passages; JSON on the last line
 	@$(PY) -m tests.rag.bench

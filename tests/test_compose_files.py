@@ -8,6 +8,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from services.asr.settings import AsrSettings
 from services.common.settings import Settings
 from services.orchestrator_api.settings import OrchestratorSettings
 from services.rag_llm.settings import RagSettings
@@ -45,6 +46,7 @@ def stage(dockerfile: str, name: str) -> str:
         ("rag-llm", RagSettings),
         ("tts", TtsSettings),
         ("renderer", RendererSettings),
+        ("asr", AsrSettings),
     ],
 )
 def test_every_setting_of_a_service_reaches_its_container(service: str, settings: type[Settings]) -> None:
@@ -72,6 +74,7 @@ def test_secrets_go_only_where_they_are_used() -> None:
             "sfu-gateway": {"TOKEN_SECRET"},
             "rag-llm": {"VLLM_API_KEY"},
             "vllm": {"VLLM_API_KEY"},
+            "asr": {"ASR_OPENAI_KEY"},
             "coturn": {"TURN_SECRET"},
         }
         assert given <= allowed.get(name, set()), name

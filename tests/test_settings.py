@@ -10,6 +10,7 @@ from services.common.settings import Settings, complaints
 from services.stack.environment import ROOT
 
 SETTINGS_MODULES = [
+    "services.asr.settings",
     "services.orchestrator_api.settings",
     "services.rag_llm.settings",
     "services.renderer.settings",

@@ -61,9 +61,21 @@ class Track:
 
 
 class Viewer:
-    """Joins a session, watches and listens; with `token` as one who was there before. An async context manager."""
+    """Joins a session, watches and listens; with `token` as one who was there before. An async context manager.
 
-    def __init__(self, url: str, session: str | None = None, token: str | None = None) -> None:
+    With a `microphone` as one who speaks; `on_sound` gets each 20 ms that are heard, as decoded.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session: str | None = None,
+        token: str | None = None,
+        *,
+        microphone: MediaStreamTrack | None = None,
+        on_sound: Callable[[NDArray[np.int16]], None] | None = None,
+    ) -> None:
+        self.microphone, self.on_sound = microphone, on_sound
         self.url, self.wanted = url, session
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.http = httpx.AsyncClient(base_url=url, timeout=15)
@@ -73,7 +85,10 @@ class Viewer:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self.pc.addTransceiver("audio", direction="recvonly")
+        if self.microphone:
+            self.pc.addTransceiver(self.microphone, direction="sendrecv")
+        else:
+            self.pc.addTransceiver("audio", direction="recvonly")
         self.pc.addTransceiver("video", direction="recvonly")
         self.pc.on("track", self._on_track)
         await self.pc.setLocalDescription(await self.pc.createOffer())
@@ -121,7 +136,10 @@ class Viewer:
                 return
             at = time.monotonic()
             if mine.kind == "audio":
-                value = float(np.sqrt(np.mean((frame.to_ndarray() / 32768.0) ** 2)))
+                sound = frame.to_ndarray()
+                value = float(np.sqrt(np.mean((sound / 32768.0) ** 2)))
+                if self.on_sound:
+                    self.on_sound(sound)
             else:
                 picture = await asyncio.to_thread(frame.to_ndarray, format="bgr24")
                 value = await asyncio.to_thread(mouth_openness, picture)

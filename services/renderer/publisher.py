@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-import aioice.ice
 import aiortc
 import httpx
 from aiortc.exceptions import InvalidStateError
 
+from services.common import ice  # noqa: F401 - how connections notice a loss
 from services.common.errors import Problem
 from services.common.logs import logger
 from services.renderer.encoding import Packet
@@ -18,21 +18,6 @@ from services.renderer.tracks import OutgoingTrack, on_keyframe_request, report_
 
 CONNECT_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 1.0
-
-# A gateway that vanished without a word is noticed by its silence to ICE's consent checks (RFC 7675). aioice knows no
-# setting for them; its own 6 checks every 5 s would leave viewers without a picture for half a minute.
-aioice.ice.CONSENT_INTERVAL = 1
-aioice.ice.CONSENT_FAILURES = 2
-
-_found_addresses = aioice.ice.get_host_addresses
-
-
-def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    """aioice leaves loopback out; on a machine without a network nothing else is there to reach the gateway by."""
-    return _found_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
-
-
-aioice.ice.get_host_addresses = _host_addresses
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ def _ports(parts: Mapping[str, Process]) -> dict[str, str]:
         "rag-llm": "RAG_PORT",
         "tts": "TTS_PORT",
         "renderer": "RENDERER_PORT",
+        "asr": "ASR_PORT",
         "redis": "REDIS_PORT",
     }
     ports = {key: str(parts[name].port) for name, key in keys.items()}

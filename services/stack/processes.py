@@ -89,6 +89,7 @@ def processes(env: Mapping[str, str]) -> list[Process]:
         python("rag-llm", "services.rag_llm.server", "RAG_PORT"),
         python("tts", "services.tts.server", "TTS_PORT", interpreter=of_engine(env["TTS_ENGINE"])),
         python("renderer", "services.renderer.server", "RENDERER_PORT", interpreter=of_engine(env["RENDER_ENGINE"])),
+        python("asr", "services.asr.server", "ASR_PORT"),
         python("orchestrator-api", "services.orchestrator_api.app", "ORCHESTRATOR_PORT", env["ORCHESTRATOR_BIND"]),
     ]
 

@@ -21,6 +21,7 @@ from honcho.process import Popen
 from honcho.process import Process as HonchoProcess
 from pydantic import ValidationError
 
+from services.asr.settings import AsrSettings
 from services.common.settings import complaints
 from services.orchestrator_api.settings import OrchestratorSettings
 from services.rag_llm.settings import RagSettings
@@ -62,7 +63,7 @@ def up(overrides: Mapping[str, str] | None = None) -> int:
 def check_settings(env: Mapping[str, str]) -> None:
     """Raises StackError for what the services would refuse to start with, before any of them starts."""
     wrong = set[str]()
-    for settings in (OrchestratorSettings, RagSettings, RendererSettings, TtsSettings):
+    for settings in (AsrSettings, OrchestratorSettings, RagSettings, RendererSettings, TtsSettings):
         try:
             settings.model_validate(
                 {key.lower(): value for key, value in env.items() if key.lower() in settings.model_fields}

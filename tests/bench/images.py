@@ -12,7 +12,7 @@ from pathlib import Path
 
 from services.stack.environment import ROOT
 
-OWN = ("orchestrator-api", "sfu-gateway", "rag-llm", "tts", "renderer")
+OWN = ("orchestrator-api", "sfu-gateway", "rag-llm", "tts", "renderer", "asr")
 EDITED = ROOT / "services/common/__init__.py"
 """In every Python image: the edit that costs most, of those that are made every day."""
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
@@ -114,6 +115,35 @@ func TestTalkAndWatchOverOneConnection(t *testing.T) {
 				t.Errorf("DELETE: %d", status)
 			}
 		})
+	}
+}
+
+// asr that offers a second audio section gets the microphone in the first and the avatar's voice in the second, each on
+// its own, whoever was there first.
+func TestReference(t *testing.T) {
+	g := start(t, nil)
+	asr := newPeer(t, g)
+	asr.transceiver(webrtc.RTPCodecTypeAudio, recvOnly)
+	asr.transceiver(webrtc.RTPCodecTypeAudio, recvOnly)
+	asr.join("/whep", "s1", "asr")
+	g.publishing(t, "s1", "face", 100)
+	talker := newPeer(t, g)
+	talker.send(webrtc.MimeTypeOpus, "voice", 7, sendOnly)
+	talker.join("/session", "s1", "talker")
+	eventually(t, "asr hears both", func() bool { return asr.has("audio", "voice") && asr.has("audio", "face") })
+	heard := map[string]map[uint32]bool{"voice": {}, "face": {}}
+	for _, packet := range asr.received("audio") {
+		for marker, sources := range heard {
+			if bytes.HasSuffix(packet.Payload, []byte(marker)) {
+				sources[packet.SSRC] = true
+			}
+		}
+	}
+	for marker, section := range map[string]int{"voice": 0, "face": 1} {
+		track := asr.GetTransceivers()[section].Receiver().Track()
+		if want := map[uint32]bool{uint32(track.SSRC()): true}; !maps.Equal(heard[marker], want) {
+			t.Errorf("%s came by %v, not by section %d alone (%v)", marker, heard[marker], section, want)
+		}
 	}
 }
 

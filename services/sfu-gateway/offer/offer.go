@@ -29,6 +29,8 @@ var codecs = map[Kind]string{Audio: "opus/48000", Video: "vp8/90000"}
 // Policy says which kinds a role may send to the gateway and receive from it.
 type Policy struct {
 	Up, Down map[Kind]bool
+	// Reference allows a second audio section that only receives: asr holds the avatar's voice against the microphone.
+	Reference bool
 }
 
 // Direction of a media section as the gateway answers it.
@@ -45,6 +47,8 @@ type Plan struct {
 	SDP  string             // the offer, narrowed to what the policy allows
 	Down map[Kind]Direction // what the gateway sends, and whether that section carries media up as well
 	Up   map[Kind]bool      // what the gateway receives
+	// Reference: the second audio section that only receives is sent the reference.
+	Reference bool
 }
 
 // MalformedError means that the text is not an SDP offer.
@@ -77,10 +81,15 @@ func Accept(text string, policy Policy) (Plan, error) {
 		if down == nil {
 			down = find(sections, kind, func(s *section) bool { return s.receives })
 		}
+		var second *section
+		if policy.Reference && kind == Audio {
+			second = find(sections, kind, func(s *section) bool { return s.receives && !s.sends && s != down })
+			plan.Reference = second != nil
+		}
 		for _, s := range sections {
 			if s.kind == kind {
 				s.sends = s.sends && policy.Up[kind]
-				s.receives = s == down && policy.Down[kind]
+				s.receives = s == down && policy.Down[kind] || s == second
 				plan.Up[kind] = plan.Up[kind] || s.sends
 			}
 		}

@@ -12,7 +12,7 @@ var (
 	talker   = Policy{Up: map[Kind]bool{Audio: true}, Down: map[Kind]bool{Audio: true, Video: true}}
 	viewer   = Policy{Down: map[Kind]bool{Audio: true, Video: true}}
 	renderer = Policy{Up: map[Kind]bool{Audio: true, Video: true}}
-	asr      = Policy{Down: map[Kind]bool{Audio: true}}
+	asr      = Policy{Down: map[Kind]bool{Audio: true}, Reference: true}
 )
 
 // build makes an offer of sections such as "audio sendrecv"; a third word replaces the codec, a fourth the port.
@@ -63,6 +63,7 @@ func TestNarrowing(t *testing.T) {
 		{"viewer that would send", viewer, []string{"audio sendrecv", "video sendonly"}, "recvonly inactive", map[Kind]Direction{Audio: SendOnly}},
 		{"no direction is both ways", viewer, []string{"audio -"}, "recvonly", map[Kind]Direction{Audio: SendOnly}},
 		{"asr", asr, []string{"audio recvonly", "video recvonly"}, "recvonly inactive", map[Kind]Direction{Audio: SendOnly}},
+		{"asr with a reference", asr, []string{"audio recvonly", "audio recvonly", "audio recvonly"}, "recvonly recvonly inactive", map[Kind]Direction{Audio: SendOnly}},
 		{"renderer", renderer, []string{"audio sendrecv", "video sendonly"}, "sendonly sendonly", nil},
 		{"talker", talker, []string{"audio sendrecv", "video recvonly"}, "sendrecv recvonly", map[Kind]Direction{Audio: SendRecv, Video: SendOnly}},
 		{"talker without a microphone", talker, []string{"audio recvonly", "video recvonly"}, "recvonly recvonly", map[Kind]Direction{Audio: SendOnly, Video: SendOnly}},

@@ -26,9 +26,10 @@ const (
 )
 
 // route is which streams a role feeds and which it receives. Nothing else flows: viewers never hear each other, and
-// only asr hears the microphone.
+// only asr hears the microphone, beside it as its reference what the avatar says.
 type route struct {
-	up, down map[offer.Kind]*stream.Stream
+	up, down  map[offer.Kind]*stream.Stream
+	reference *stream.Stream
 }
 
 func (s *Session) route(role token.Role) route {
@@ -40,7 +41,7 @@ func (s *Session) route(role token.Role) route {
 	case token.Viewer:
 		return route{down: avatar}
 	case token.ASR:
-		return route{down: microphone}
+		return route{down: microphone, reference: s.avatarAudio}
 	case token.Talker:
 		return route{up: microphone, down: avatar}
 	default:
@@ -51,7 +52,7 @@ func (s *Session) route(role token.Role) route {
 // policy is what a role may send and receive, whatever the session.
 func policy(role token.Role) offer.Policy {
 	r := new(Session).route(role)
-	p := offer.Policy{Up: map[offer.Kind]bool{}, Down: map[offer.Kind]bool{}}
+	p := offer.Policy{Up: map[offer.Kind]bool{}, Down: map[offer.Kind]bool{}, Reference: role == token.ASR}
 	for kind := range r.up {
 		p.Up[kind] = true
 	}
@@ -122,13 +123,14 @@ func (p *Peer) negotiate(plan offer.Plan) (string, error) {
 		if !wanted {
 			continue
 		}
-		tap, err := streams.down[kind].NewTap(pc, p.ID, transceiverDirections[direction])
-		if err != nil {
-			return "", fmt.Errorf("a track could not be added: %w", err)
+		if err := p.tap(pc, streams.down[kind], direction); err != nil {
+			return "", err
 		}
-		p.mu.Lock()
-		p.taps = append(p.taps, tap)
-		p.mu.Unlock()
+	}
+	if plan.Reference { // the last one: pion gives the sections of one kind to the tracks in their order
+		if err := p.tap(pc, streams.reference, offer.SendOnly); err != nil {
+			return "", err
+		}
 	}
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: plan.SDP}); err != nil {
 		return "", offer.MalformedError{Reason: fmt.Sprintf("the offer cannot be used: %v", err)}
@@ -154,6 +156,18 @@ func (p *Peer) negotiate(plan offer.Plan) (string, error) {
 		}
 	}
 	return pc.LocalDescription().SDP, nil
+}
+
+// tap adds a stream that goes down.
+func (p *Peer) tap(pc *webrtc.PeerConnection, from *stream.Stream, direction offer.Direction) error {
+	tap, err := from.NewTap(pc, p.ID, transceiverDirections[direction])
+	if err != nil {
+		return fmt.Errorf("a track could not be added: %w", err)
+	}
+	p.mu.Lock()
+	p.taps = append(p.taps, tap)
+	p.mu.Unlock()
+	return nil
 }
 
 // adopt takes the connection, which must stand before the deadline; false: the peer was closed meanwhile.

@@ -1,0 +1,171 @@
+"""The asr service: the microphone of a session in; turns and words out, on Redis."""
+
+import asyncio
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import httpx
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from pydantic import AnyHttpUrl, BaseModel, Field
+
+from services.asr.desk import Desk
+from services.asr.ear import Ear
+from services.asr.engine import EngineError, Transcriber
+from services.asr.engines import load_engine
+from services.asr.hearing import Hearing
+from services.asr.roster import Roster
+from services.asr.settings import AsrSettings
+from services.asr.subscription import Target
+from services.asr.turns import Rules, Turns
+from services.asr.voice import Detector, SileroDetector
+from services.common.bus import Bus, RedisBus
+from services.common.errors import Problem
+from services.common.hearing import Heard
+from services.common.heartbeat import beat
+from services.common.logs import configure_logs, logger
+from services.common.messages import Heartbeat
+from services.common.service import create_service, serve
+from services.common.settings import read_settings
+from services.common.speech import SessionId
+
+
+class NewSession(BaseModel):
+    """`POST /v1/sessions`. `listen_url` is the gateway's WHEP endpoint, `token` has the role asr."""
+
+    session: SessionId
+    listen_url: AnyHttpUrl
+    token: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[!-~]+$")]
+
+
+class SessionView(BaseModel):
+    """`state`: connecting, listening, reconnecting or ended."""
+
+    session: str
+    state: str
+
+
+class Sessions(BaseModel):
+    sessions: list[SessionView]
+    capacity: int
+
+
+class Spoken(BaseModel):
+    """A clause that the avatar is about to say in its turn; "": it fell silent."""
+
+    turn: Annotated[int, Field(ge=1, le=2**53)]
+    text: Annotated[str, Field(max_length=4000)]
+
+
+def _roster(request: Request) -> Roster:
+    roster: Roster | None = request.app.state.roster
+    if roster is None:
+        raise Problem(503, "The ears are switched off: ASR_ENGINE is off.")
+    return roster
+
+
+Listening = Annotated[Roster, Depends(_roster)]
+
+api = APIRouter(prefix="/v1", tags=["asr"])
+
+
+def _view(ear: Ear) -> SessionView:
+    return SessionView(session=ear.session, state=ear.state)
+
+
+@api.post("/sessions", status_code=201)
+async def open_session(new: NewSession, roster: Listening, response: Response) -> SessionView:
+    """Listen to a session from now on; it joins the gateway by itself. 200 if it was listened to already."""
+    ear, opened = roster.open(new.session, Target(str(new.listen_url), new.token))
+    response.status_code = 201 if opened else 200
+    return _view(ear)
+
+
+@api.get("/sessions")
+async def list_sessions(roster: Listening) -> Sessions:
+    return Sessions(sessions=[_view(ear) for ear in roster], capacity=roster.capacity)
+
+
+@api.delete("/sessions/{session}", status_code=204)
+async def end_session(session: SessionId, roster: Listening) -> None:
+    await roster.end(session)
+
+
+@api.post("/sessions/{session}/spoken", status_code=204)
+async def spoken(session: SessionId, what: Spoken, roster: Listening) -> None:
+    """What the avatar says now: its own words, coming back through a loudspeaker, are nobody's turn."""
+    roster.own_words(session).say(what.turn, what.text)
+
+
+def create_app(
+    settings: AsrSettings,
+    *,
+    load: Callable[[AsrSettings], Transcriber | None] = load_engine,
+    new_detector: Callable[[], Detector] = SileroDetector,
+    bus: Bus | None = None,
+) -> FastAPI:
+    """The service. `load` brings the engine, `new_detector` finds voice, `bus` is Redis unless another is given."""
+    bus = bus or RedisBus(settings.redis_address())
+    instance = uuid.uuid4().hex[:16]
+    rules = Rules(pause_ms=settings.asr_pause_ms, unfinished_pause_ms=settings.asr_unfinished_pause_ms)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = await asyncio.to_thread(load, settings)
+        if engine is None:
+            logger().info("the ears are off")
+            app.state.roster = None
+            yield
+            await bus.close()
+            return
+        logger().info("engine loaded", engine=engine.name)
+        desk = Desk(engine)
+
+        def new_hearing(session: str, publish: Callable[[Heard], None]) -> Hearing:
+            return Hearing(session, instance, turns=Turns(rules), detector=new_detector(), desk=desk, publish=publish)
+
+        # Internal addresses: a proxy of the environment is not asked.
+        async with httpx.AsyncClient(trust_env=False) as http:
+            roster = Roster(http, bus, settings.asr_sessions, new_hearing)
+            app.state.roster = roster
+
+            def heartbeat() -> Heartbeat:
+                return Heartbeat(service="asr", instance=instance, sessions=len(roster), capacity=roster.capacity)
+
+            tasks = [
+                asyncio.create_task(desk.work()),
+                asyncio.create_task(roster.obey(bus)),
+                asyncio.create_task(beat(bus, heartbeat)),
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await roster.close()
+                await bus.close()
+                await asyncio.to_thread(desk.close)
+
+    async def redis_is_there() -> str | None:
+        return None if await bus.ping() else f"no answer at {settings.redis_address()}; start Redis"
+
+    app = create_service("asr", settings, lifespan=lifespan, checks={"redis": redis_is_there})
+    app.include_router(api)
+    return app
+
+
+def main() -> None:
+    settings = read_settings(AsrSettings)
+    configure_logs("asr", settings)
+    try:
+        engine = load_engine(settings)
+    except EngineError as error:
+        sys.exit(f"asr cannot start: {error}")
+    serve(create_app(settings, load=lambda _: engine), settings, settings.asr_port)
+
+
+if __name__ == "__main__":
+    main()

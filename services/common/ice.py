@@ -1,0 +1,18 @@
+"""What aioice, which carries aiortc's connections, has no settings for. Import it where connections are made."""
+
+import aioice.ice
+
+# A gateway that vanished without a word is noticed by its silence to ICE's consent checks (RFC 7675). aioice's own 6
+# checks every 5 s would leave viewers without a picture, and asr without a microphone, for half a minute.
+aioice.ice.CONSENT_INTERVAL = 1
+aioice.ice.CONSENT_FAILURES = 2
+
+_found_addresses = aioice.ice.get_host_addresses
+
+
+def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    """aioice leaves loopback out; on a machine without a network nothing else is there to reach the gateway by."""
+    return _found_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+
+aioice.ice.get_host_addresses = _host_addresses

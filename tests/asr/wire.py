@@ -1,0 +1,113 @@
+"""Sound as it travels: Opus in RTP, packet by packet, into a session's hearing, on a clock that the test moves."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import av
+import numpy as np
+import soxr
+
+from services.asr.desk import Desk
+from services.asr.engine import Transcriber, Words
+from services.asr.hearing import Hearing
+from services.asr.turns import Turns
+from services.asr.voice import Detector, SileroDetector
+from services.common.hearing import Heard
+from tests.microphone import RATE, Sound
+
+WIRE_RATE = 48_000
+PACKET = 960  # samples at the wire's rate, 20 ms
+PACKET_S = PACKET / WIRE_RATE
+
+
+class Encoder:
+    """Opus, as a browser sends a voice; packets of (sequence, RTP time, payload)."""
+
+    def __init__(self, sequence: int = 65_530, timestamp: int = 2**32 - 5000, channels: int = 1) -> None:
+        self._codec = av.CodecContext.create("libopus", "w")
+        self._codec.bit_rate, self._codec.format, self._codec.sample_rate = 32_000, "s16", WIRE_RATE
+        self._codec.layout = "mono" if channels == 1 else "stereo"
+        self._codec.options = {"application": "voip"}
+        self._channels = channels
+        self._counter = itertools.count(sequence)
+        self._timestamp = timestamp
+
+    def packets(self, sound: Sound) -> Iterator[tuple[int, int, bytes]]:
+        """Whole packets of it; its end is filled with silence."""
+        wave = np.asarray(soxr.resample(sound, RATE, WIRE_RATE))
+        wave = np.pad(wave, (0, -len(wave) % PACKET))
+        samples = (np.clip(wave, -1, 1) * 32767).astype(np.int16)
+        for start in range(0, len(samples), PACKET):
+            piece = np.repeat(samples[start : start + PACKET], self._channels)[None]
+            frame = av.AudioFrame.from_ndarray(piece, layout=self._codec.layout.name)
+            frame.sample_rate = WIRE_RATE
+            for packet in self._codec.encode(frame):
+                yield next(self._counter) % 2**16, self._timestamp, bytes(packet)
+                self._timestamp = (self._timestamp + PACKET) % 2**32
+
+    def skip(self, ms: int) -> None:
+        """Nothing is sent for so long."""
+        self._timestamp = (self._timestamp + ms * WIRE_RATE // 1000) % 2**32
+
+
+class SameWords:
+    """An engine that always hears the same."""
+
+    name = "same"
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.heard: list[Sound] = []
+
+    def transcribe(self, sound: Sound, *, final: bool) -> Words:
+        self.heard.append(sound)
+        return Words(self.text)
+
+    def close(self) -> None: ...
+
+
+class AtOnce(Desk):
+    """Transcribes when it is asked to."""
+
+    def __init__(self, engine: Transcriber) -> None:
+        super().__init__(engine)
+        self._at_once = engine
+
+    def order(self, whose: object, sound: Sound, *, final: bool, take: Callable[[Words], None]) -> None:
+        take(self._at_once.transcribe(sound, final=final))
+
+
+class Line:
+    """A session's hearing at the end of a wire. `messages`: what it published, and when."""
+
+    def __init__(self, engine: Transcriber | str = "What is it?", detector: Detector | None = None) -> None:
+        self.now = 1000.0
+        self.messages: list[tuple[float, Heard]] = []
+        self.microphone, self.avatar = Encoder(), Encoder(1, 1)
+        self.engine = SameWords(engine) if isinstance(engine, str) else engine
+        self.hearing = Hearing(
+            "s1",
+            "run1",
+            turns=Turns(),
+            detector=detector or SileroDetector(),
+            desk=AtOnce(self.engine),
+            publish=lambda message: self.messages.append((self.now, message)),
+            now=lambda: self.now,
+        )
+
+    def carry(self, microphone: Sound, avatar: Sound | None = None) -> float:
+        """Both at once, 20 ms after 20 ms. Returns when the first sample was in the air."""
+        began = self.now
+        avatar = np.zeros(len(microphone), np.float32) if avatar is None else avatar
+        avatar = np.pad(avatar, (0, max(0, len(microphone) - len(avatar))))[: len(microphone)]
+        for heard, said in zip(self.microphone.packets(microphone), self.avatar.packets(avatar), strict=True):
+            self.now += PACKET_S
+            self.hearing.hear_avatar(*said)
+            self.hearing.hear(*heard)
+        return began
+
+    def kinds(self) -> list[str]:
+        return [message.type for _, message in self.messages]
+
+    def of(self, kind: type[Heard]) -> list[tuple[float, Heard]]:
+        return [(at, message) for at, message in self.messages if isinstance(message, kind)]
