@@ -89,14 +89,10 @@ def test_an_answer_that_is_heard_to_its_end_shows_its_sources(page: Page) -> Non
     page.screenshot(path=ARTIFACTS / "page-answered.png")
 
 
-def test_the_microphone_reaches_the_gateway_and_interrupts(page: Page, stack: Stack) -> None:
-    """With the microphone on its sound arrives at the gateway without a new offer, and ends the answer."""
-    page.get_by_label("Your question").fill("What is FlashbackAvatars?")
-    page.keyboard.press("Enter")
-    page.wait_for_function("() => flashback.state === 'speaking'")
+def test_the_microphone_reaches_the_gateway(page: Page, stack: Stack) -> None:
+    """With the microphone on its sound arrives at the gateway without a new offer."""
     page.locator("#mic").click()  # the browser's fake microphone beeps once a second
     page.wait_for_function("() => flashback.microphone")
-    expect(page.locator("#conversation .note")).to_contain_text("nterrupted")
     heard = re.compile(r'^sfu_received_packets_total\{kind="audio",role="talker"\} ([1-9]\d*)', re.MULTILINE)
     for _ in range(50):
         if heard.search(httpx.get(f"{stack.parts['sfu-gateway'].url}/metrics").text):
