@@ -69,6 +69,9 @@ CERTAIN = -0.7
 DOUBTFUL = -0.9
 """Below it a draft of little sound is not believed yet."""
 
+MURMURS = ((-0.85, _LONGEST_BACKCHANNEL), (-0.5, 2))
+"""Below such a confidence so many words are a murmur, if they are short."""
+
 SHORT_MS = 800
 """Of voice: a syllable or three."""
 
@@ -99,7 +102,7 @@ def read(words: Words, voiced_ms: float, before: str = "") -> Reading:
     whole = f"{before} {text}".strip()
     return Reading(
         text,
-        doubtful=not before and voiced_ms < SHORT_MS and words.confidence < DOUBTFUL,
+        doubtful=not before and voiced_ms < SHORT_MS and words.confidence < DOUBTFUL and not _CALLS & set(plain(text)),
         backchannel=is_backchannel(whole) or (not before and is_murmur(text, words, voiced_ms)),
         finished=finished(whole),
     )
@@ -141,8 +144,9 @@ def is_backchannel(text: str) -> bool:
 def is_murmur(text: str, words: Words, voiced_ms: float) -> bool:
     """Whether this is short and unclear, as "mm-hm" is, which Whisper has no letters for; and no call for attention."""
     said = plain(text)
-    unclear = voiced_ms < SHORT_MS and words.confidence < CERTAIN - 0.15
-    return unclear and len(said) <= _LONGEST_BACKCHANNEL and not _CALLS & set(said) and "?" not in text
+    if voiced_ms >= SHORT_MS or "?" in text or _CALLS & set(said):
+        return False
+    return any(words.confidence < unclear and len(said) <= longest for unclear, longest in MURMURS)
 
 
 def _is_backchannel_word(word: str) -> bool:

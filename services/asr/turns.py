@@ -180,8 +180,6 @@ class Turns:
         if done.final:
             said.reading, said.read_ms = reading, self.now_ms
             return self._weigh(False)
-        if reading.doubtful:
-            return []
         if reading.noise and said.voiced_ms >= self.rules.wordless_ms and not said.settled and not said.shown:
             return self._drop("noise")
         return self._show(reading)
@@ -281,7 +279,8 @@ class Turns:
         if self.phase is not Phase.SPEAKING or not text or text == said.shown:
             return []
         said.shown = text
-        return [Partly(text, reading.backchannel and not said.settled)]
+        # What is doubtful may still turn out to be an "mm-hm": it interrupts nobody yet.
+        return [Partly(text, (reading.backchannel or reading.doubtful) and not said.settled)]
 
     def _settle(self, reading: Reading, until_ms: int) -> None:
         """These words stay; what comes is transcribed without them."""

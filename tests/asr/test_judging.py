@@ -169,7 +169,9 @@ def test_loops_are_cut(text: str, once: str) -> None:
     assert without_loops(text) == once
 
 
-@pytest.mark.parametrize(("text", "confidence"), [("And then.", -1.0), ("in the m8n", -1.4), ("you out okay", -0.99)])
+@pytest.mark.parametrize(
+    ("text", "confidence"), [("And then.", -0.6), ("And then.", -1.0), ("in the m8n", -1.4), ("you out okay", -0.99)]
+)
 def test_a_murmur_asks_for_nothing(text: str, confidence: float) -> None:
     """What is short and unclear is most likely an "mm-hm"; said clearly, or at length, the same words are words."""
     assert read(Words(text, confidence, 0.2), 600).backchannel

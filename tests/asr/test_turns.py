@@ -97,11 +97,12 @@ def test_what_only_looks_like_a_voice_is_dismissed_soon() -> None:
     assert "Resumed" not in clicked.kinds()
 
 
-def test_a_doubtful_draft_is_not_shown() -> None:
-    """Of a syllable that nobody can be sure of no word is told: it might be the first of a question, or a cough."""
+def test_a_doubtful_draft_interrupts_nobody() -> None:
+    """A syllable that nobody can be sure of might be the first of an "mm-hm"; more of it may show that it is a word."""
     talk = Talk(takes_ms=None).voice(320)
-    talk.read(talk.orders[-1], read(Words("Hey.", -1.3, 0.4), 256))
-    assert talk.kinds() == ["Started"]
+    talk.read(talk.orders[-1], read(Words("And you", -1.3, 0.4), 256)).voice(640)
+    talk.read(talk.orders[-1], read(Words("And your documents", -0.3, 0.1), 900))
+    assert talk.only(Partly) == [Partly("And you", backchannel=True), Partly("And your documents", backchannel=False)]
 
 
 @pytest.mark.parametrize("pause_ms", range(32, 650, 32))

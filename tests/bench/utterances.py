@@ -103,11 +103,11 @@ def room_of(condition: str, seconds: float = 4.0) -> Sound:
 
 
 def interruptions() -> list[tuple[str, Sound]]:
-    return [(text, say(text, voice)) for text, voice in zip(INTERRUPTING * 2, cycle(VOICES), strict=False)]
+    return [(f"{t} ({v})", say(t, v)) for t, v in zip(INTERRUPTING * 2, cycle(VOICES), strict=False)]
 
 
 def backchannels() -> list[tuple[str, Sound]]:
-    return [(text, say(text, voice)) for text, voice in zip(BACKCHANNELS, cycle(VOICES), strict=False)]
+    return [(f"{t} ({v})", say(t, v)) for t, v in zip(BACKCHANNELS, cycle(VOICES), strict=False)]
 
 
 def noises() -> list[tuple[str, Sound]]:

@@ -64,6 +64,7 @@ class Results:
     cut: list[Utterance] = field(default_factory=list)
     missed: list[Utterance] = field(default_factory=list)
     counts: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    names: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # of what went wrong
 
 
 class Conversation:
@@ -110,7 +111,7 @@ class Conversation:
             first = self.viewer.voiced_since(played.ended - 0.05)[0]
             results.numbers["answer_after"].append((first.at - played.ended) * 1000)
 
-    async def over_answer(self, sound: Sound, *, interrupts: bool, kind: str) -> None:
+    async def over_answer(self, name: str, sound: Sound, *, interrupts: bool, kind: str = "") -> None:
         """Make a sound while the avatar speaks, and see whether it stops and whether it goes on."""
         await self.answering()
         since = len(self.control.events)
@@ -118,13 +119,13 @@ class Conversation:
         await came(lambda: self.interrupted(since), played.seconds + 2.2)
         ended = self.interrupted(since)
         if interrupts:
-            self.results.counts["missed_interruptions"].append(ended is None)
+            self.count("missed_interruptions", ended is None, name)
             if ended is not None:
                 self.results.numbers["interruption_detection_delay"].append((ended - played.began) * 1000)
                 await asyncio.sleep(0.3)
                 self.silenced(played, ended)
         else:
-            self.results.counts[f"ended_by_{kind}"].append(ended is not None)
+            self.count(f"ended_by_{kind}", ended is not None, name)
             if kind != "echo" and self.paused(since):
                 self.results.counts["false_interruption_resumes"].append(ended is None and self.resumed(since))
         await self.stop()
@@ -136,11 +137,16 @@ class Conversation:
             await self.answering()
             since = len(self.control.events)
             await came(lambda: self.interrupted(since), 3)
-            self.results.counts["ended_by_echo"].append(self.interrupted(since) is not None)
-            self.results.counts["paused_by_echo"].append(self.paused(since))
+            self.count("ended_by_echo", self.interrupted(since) is not None, f"{level_db} dB, {delay_ms} ms")
+            self.count("paused_by_echo", self.paused(since), f"{level_db} dB, {delay_ms} ms")
         finally:
             loudspeaker.gain = 0.0
             await self.stop()
+
+    def count(self, what: str, happened: bool, name: str) -> None:
+        self.results.counts[what].append(happened)
+        if happened:
+            self.results.names[what].append(name)
 
     def silenced(self, played: Played, ended: float) -> None:
         """From the onset to the avatar's last sound before its next answer, which is at least half a second later."""
@@ -239,13 +245,13 @@ async def measure(stack: LocalStack) -> dict[str, object]:
         microphone.move(room_of("quiet"))
         await asyncio.sleep(1.5)
         say("Speaking over the avatar")
-        for _, sound in utterances.interruptions():
-            await talk.over_answer(sound, interrupts=True, kind="")
+        for name, sound in utterances.interruptions():
+            await talk.over_answer(name, sound, interrupts=True)
         say("Backchannels, coughs, a door")
-        for _, sound in utterances.backchannels():
-            await talk.over_answer(sound, interrupts=False, kind="backchannel")
-        for _, sound in utterances.noises():
-            await talk.over_answer(sound, interrupts=False, kind="noise")
+        for name, sound in utterances.backchannels():
+            await talk.over_answer(name, sound, interrupts=False, kind="backchannel")
+        for name, sound in utterances.noises():
+            await talk.over_answer(name, sound, interrupts=False, kind="noise")
         say("Its own voice")
         for level in (-10, -20, -30):
             for delay in (50, 250):
@@ -268,10 +274,13 @@ def summary(results: Results, said: list[Utterance]) -> dict[str, object]:
             "all": f"{len(results.cut)} of {len(said)}",
             "with a pause": f"{count_paused(results.cut)} of {count_paused(said)}",
         },
-        "turns_missed": len(results.missed),
+        "turns_missed": ", ".join(
+            [str(len(results.missed)), *(f"{u.text} ({u.voice}, {u.room})" for u in results.missed)]
+        ),
     }
     for name, happened in results.counts.items():
-        found[name] = f"{sum(happened)} of {len(happened)}"
+        which = ", ".join(results.names[name])
+        found[name] = f"{sum(happened)} of {len(happened)}" + (f": {which}" if which else "")
     for name, values in results.numbers.items():
         found[name] = {f"p{p}": round(float(np.percentile(values, p)), 1) for p in (50, 95)}
     return found
