@@ -16,7 +16,7 @@ from services.common.logs import logger
 from services.renderer.encoding import Packet
 from services.renderer.tracks import OutgoingTrack, on_keyframe_request, report_media_time
 
-CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 8.0
 CLOSE_TIMEOUT_S = 1.0
 
 
