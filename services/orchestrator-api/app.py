@@ -1,7 +1,7 @@
 """The orchestrator: sessions, turns and barge-in. The only service that browsers speak HTTP and WebSocket to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -33,7 +33,7 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         timers = after or asyncio.get_running_loop().call_later
         sessions = app.state.sessions = Sessions(settings, bus, services, Asr(settings.asr_address()), timers)
-        announcing = asyncio.create_task(announce(settings.public_url, checks.values()))
+        announcing = asyncio.create_task(announce(settings.public_url, checks))
         try:
             async with sessions.running():
                 yield
@@ -62,14 +62,20 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
     return app
 
 
-async def announce(url: str, checks: Iterable[Check], every_s: float = 0.5) -> None:
-    """Say once in the log what to open, as soon as nothing is missing any more; nothing without an address."""
+async def announce(url: str, checks: Mapping[str, Check], every_s: float = 0.5) -> None:
+    """Say in the log what is waited for, when that changes, and at last what to open; nothing without an address."""
     if not url:
         return
+    told: list[str] = []
     while True:
-        if not any(await asyncio.gather(*(check() for check in checks))):
+        found = await asyncio.gather(*(check() for check in checks.values()))
+        missing = [name for name, reason in zip(checks, found, strict=True) if reason]
+        if not missing:
             logger().info(f"FlashbackAvatars is ready: open {url}")
             return
+        if missing != told:
+            logger().info(f"waiting for {', '.join(missing)}; GET /readyz says why")
+            told = missing
         await asyncio.sleep(every_s)
 
 

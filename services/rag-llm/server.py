@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from services.common.answering import AnswerEvent, ChatMessage, Passage, Question
 from services.common.bus import Bus, RedisBus
-from services.common.heartbeat import beat
+from services.common.heartbeat import INSTANCE, beat
 from services.common.logs import logger
 from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat
 from services.common.metrics import RAG_RETRIEVAL_LATENCY
@@ -74,8 +74,7 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
     turns = Turns()
 
     def heartbeat() -> Heartbeat:
-        instance = f"{settings.host}:{settings.port(settings.rag_port)}"
-        return Heartbeat(service="rag-llm", instance=instance, sessions=len(turns))
+        return Heartbeat(service="rag-llm", instance=INSTANCE, sessions=len(turns))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

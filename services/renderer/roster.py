@@ -1,8 +1,6 @@
 """The sessions that are on air: opened, found, closed; and what Redis asks of them."""
 
 import asyncio
-import os
-import socket
 from collections.abc import Iterator
 from weakref import WeakValueDictionary
 
@@ -11,6 +9,7 @@ from pydantic import ValidationError
 
 from services.common.bus import Bus
 from services.common.errors import Problem
+from services.common.heartbeat import INSTANCE
 from services.common.logs import logger
 from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat, SetStyle
 from services.renderer.engine import Engine
@@ -133,5 +132,4 @@ class Roster:
 
     def heartbeat(self) -> Heartbeat:
         """That this renderer is alive, and how full it is."""
-        instance = f"{socket.gethostname()}:{os.getpid()}"
-        return Heartbeat(service="renderer", instance=instance, sessions=len(self), capacity=self.capacity)
+        return Heartbeat(service="renderer", instance=INSTANCE, sessions=len(self), capacity=self.capacity)

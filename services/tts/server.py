@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from socket import gethostname
 from typing import Annotated, Literal
 
 from fastapi import FastAPI
@@ -12,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from services.common.bus import Bus, RedisBus
-from services.common.heartbeat import beat
+from services.common.heartbeat import INSTANCE, beat
 from services.common.logs import logger
 from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat
 from services.common.service import create_service, serve
@@ -75,7 +74,7 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
         return missing
 
     def heartbeat() -> Heartbeat:
-        return Heartbeat(service="tts", instance=gethostname(), sessions=speaker.speaking, capacity=speaker.workers)
+        return Heartbeat(service="tts", instance=INSTANCE, sessions=speaker.speaking, capacity=speaker.workers)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

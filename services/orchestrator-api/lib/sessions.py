@@ -10,7 +10,7 @@ from functools import partial
 from services.common import tokens
 from services.common.bus import AWAY, RedisBus
 from services.common.errors import Problem
-from services.common.heartbeat import beat
+from services.common.heartbeat import INSTANCE, beat
 from services.common.logs import logger
 from services.common.messages import Close, Heartbeat, control_channel
 from services.orchestrator_api.lib.bus import Publisher, Registry
@@ -265,8 +265,7 @@ class Sessions:
                 session.seen_at = self._around.clock()
 
     def _heartbeat(self) -> Heartbeat:
-        instance = f"{self._settings.orchestrator_bind}:{self._settings.port(self._settings.orchestrator_port)}"
-        return Heartbeat(service="orchestrator-api", instance=instance, sessions=len(self._live))
+        return Heartbeat(service="orchestrator-api", instance=INSTANCE, sessions=len(self._live))
 
     def hang_up(self) -> None:
         """Let every open stream of events end: whoever serves them wants to stop."""
