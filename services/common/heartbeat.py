@@ -11,7 +11,7 @@ from services.common.messages import SERVICES_CHANNEL, Heartbeat
 HEARTBEAT_S = 2.0
 
 INSTANCE = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-"""This run of this process. Another run has another one, in a container too, where every process has the same number."""
+"""This run of this process. Another run has another one, in a container too, where each process has the same number."""
 
 
 async def beat(bus: Bus, heartbeat: Callable[[], Heartbeat]) -> None:
