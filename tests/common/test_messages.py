@@ -1,11 +1,14 @@
 """Every message that crosses a process."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from services.common import answering, messages
+from services.common import answering, hearing, messages
+
+UTTERANCE: dict[str, Any] = {"session": "s1", "instance": "a", "utterance": 2}
 
 EXAMPLES: list[BaseModel] = [
     messages.State(session="s1", turn=1, state="thinking"),
@@ -21,6 +24,12 @@ EXAMPLES: list[BaseModel] = [
     messages.Cancel(session="s1", turn=1),
     messages.SetStyle(session="s1", style="night"),
     messages.Close(session="s1"),
+    hearing.SpeechStarted(**UTTERANCE, onset_ms=80),
+    hearing.Partial(**UTTERANCE, text="mm-hm", backchannel=True),
+    hearing.TurnLikelyOver(**UTTERANCE, text="what is it", probability=0.8),
+    hearing.SpeechResumed(**UTTERANCE),
+    hearing.TurnOver(**UTTERANCE, text="What is it?", end_of_turn_delay=600, transcription_delay=80),
+    hearing.Dismissed(**UTTERANCE, reason="noise"),
 ]
 
 ANSWERS: list[BaseModel] = [
@@ -42,7 +51,7 @@ def descendants(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 def test_every_message_has_an_example() -> None:
     """No message class is missing from the tests below, and no two share a type."""
-    classes = list(descendants(messages.Message))
+    classes = [cls for cls in descendants(messages.Message) if "type" in cls.model_fields]
     assert {type(example) for example in EXAMPLES} == set(classes)
     assert len({cls.model_fields["type"].default for cls in classes}) == len(classes)
 
@@ -50,7 +59,7 @@ def test_every_message_has_an_example() -> None:
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda m: type(m).__name__)
 def test_every_message_survives_the_way_through_json(message: BaseModel) -> None:
     """It comes out of exactly one union as the same class with the same fields."""
-    adapters: list[TypeAdapter[messages.Event] | TypeAdapter[messages.Control]] = [messages.EVENTS, messages.CONTROLS]
+    adapters: list[TypeAdapter[Any]] = [messages.EVENTS, messages.CONTROLS, hearing.HEARD]
     unions = [a for a in adapters if message.model_dump()["type"] in str(a.json_schema()["discriminator"]["mapping"])]
     assert len(unions) == 1
     for text in (message.model_dump_json(), message.model_dump_json(exclude_none=True)):
@@ -79,8 +88,12 @@ def test_messages_say_who_when_and_which_turn() -> None:
 
 
 def test_channels_match_their_pattern() -> None:
-    """Control channels are found by the pattern that services subscribe; the registry's key is not a channel's name."""
-    prefix, suffix = messages.CONTROL_PATTERN.split("*")
-    assert messages.control_channel("s1") == f"{prefix}s1{suffix}"
-    names = {messages.control_channel("s1"), messages.events_channel("s1"), messages.registry_key("s1")}
-    assert len(names) == 3
+    """Channels are found by the pattern that services subscribe; the registry's key is not a channel's name."""
+    for pattern, channel in (
+        (messages.CONTROL_PATTERN, messages.control_channel("s1")),
+        (hearing.HEARING_PATTERN, hearing.hearing_channel("s1")),
+    ):
+        prefix, suffix = pattern.split("*")
+        assert channel == f"{prefix}s1{suffix}"
+    channels = (messages.control_channel, messages.events_channel, hearing.hearing_channel, messages.registry_key)
+    assert len({name("s1") for name in channels}) == 4
