@@ -31,7 +31,7 @@ NOWHERE = "http://127.0.0.1:1"
 async def ask(asr: Asr, talker: Talker) -> TurnOver:
     """The question, said aloud; its end."""
     before = len(asr.heard)
-    talker.microphone.play(np.concatenate([silence(300), say(QUESTION)]))
+    talker.microphone.play(np.concatenate([silence(800), say(QUESTION)]))
     await until(lambda: any(isinstance(message, TurnOver) for message in asr.heard[before:]))
     over = asr.heard[-1]
     assert isinstance(over, TurnOver)
