@@ -2,7 +2,9 @@
 
 # --- python: what every Python service stands on. The same lines in each of these files, so that the images share layers.
 FROM python:3.11-slim-bookworm AS python
-ENV PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# The user of these images is a number; libraries that ask for its name or its home get these.
+ENV PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+    USER=flashback HOME=/tmp
 WORKDIR /app
 COPY services/common/requirements.lock services/common/
 RUN --mount=type=cache,target=/root/.cache/pip \

@@ -78,7 +78,7 @@ class Viewer:
         self.microphone, self.on_sound = microphone, on_sound
         self.url, self.wanted = url, session
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.AsyncClient(base_url=url, timeout=15)
+        self.http = httpx.AsyncClient(base_url=url, timeout=30)
         self.pc = RTCPeerConnection()
         self.audio, self.video = Track("audio", 48000), Track("video", 90000)
         self.session = self.token = ""
@@ -194,7 +194,7 @@ class Control:
     def of(self, type: str, turn: int | None = None) -> list[Event]:
         return [e for _, e in self.events if e["type"] == type and turn in (None, e["turn"])]
 
-    async def wait_for(self, wanted: Callable[[Event], object], seconds: float = 15) -> Event:
+    async def wait_for(self, wanted: Callable[[Event], object], seconds: float = 30) -> Event:
         """The first event, past or to come, that is wanted."""
 
         async def look() -> Event:
@@ -210,7 +210,7 @@ class Control:
         return await within(seconds, look(), lambda: f"got {[e['type'] for _, e in self.events[-20:]]}")
 
 
-async def eventually(what: Callable[[], object], seconds: float = 15, why: str = "") -> None:
+async def eventually(what: Callable[[], object], seconds: float = 30, why: str = "") -> None:
     """Wait until `what()` is true."""
 
     async def poll() -> None:

@@ -8,7 +8,9 @@ from functools import cache
 
 import numpy as np
 import soxr
+from rapidfuzz import fuzz
 
+from services.asr.judging import plain
 from services.tts.catalog import Catalog, load
 from services.tts.settings import TtsSettings
 from services.tts.text.lines import lines_of
@@ -29,6 +31,11 @@ def say(text: str, voice: str = "joe") -> Sound:
     sound = sound[audible[0] : audible[-1] + 1]
     voiced = sound[np.abs(sound) > 0.05 * np.abs(sound).max()]
     return np.asarray(sound * SPEECH_RMS / np.sqrt(np.mean(np.square(voiced))), np.float32)
+
+
+def understood(heard: str, said: str) -> bool:
+    """Whether a transcript is of this: a neural voice says it a little differently each time, and a word is misheard."""
+    return bool(fuzz.ratio(" ".join(plain(heard)), " ".join(plain(said))) > 70)
 
 
 def with_pause(first: str, second: str, pause_ms: int, voice: str = "joe") -> Sound:

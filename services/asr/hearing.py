@@ -53,7 +53,7 @@ class Hearing:
         publish: Callable[[Heard], None],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.own_words = OwnWords()
+        self.own_words = OwnWords(now)
         self._session, self._instance = session, instance
         self._turns, self._detector, self._desk = turns, detector, desk
         self._publish = publish
@@ -144,7 +144,8 @@ class Hearing:
 
     def _judge(self, order: Transcribe, words: Words) -> Reading:
         reading = read(words, order.voiced_ms, before=order.before)
-        if self.own_words.are(f"{order.before} {reading.text}"):
+        heard_ms = self._sound_ms + len(self._sound) * 1000 // RATE
+        if self.own_words.are(f"{order.before} {reading.text}", (heard_ms - order.start_ms) / 1000):
             return Reading(reading.text, echo=True)
         return reading
 

@@ -1,5 +1,7 @@
 """The guard against the avatar's own voice, by its words: what it is saying, held against what was heard."""
 
+from collections.abc import Callable
+
 from rapidfuzz import fuzz
 
 from services.asr.judging import plain
@@ -14,22 +16,31 @@ REMEMBERED = 1500
 """Characters of it: what is said in a minute and a half."""
 
 
-class OwnWords:
-    """One session's."""
+LINGERS_S = 1.0
+"""Its last words are on the air so long after it is known to have fallen silent."""
 
-    def __init__(self) -> None:
+
+class OwnWords:
+    """One session's. `now` gives steady seconds."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._turn = 0
         self._said = ""
+        self._silent_since: float | None = None
 
     def say(self, turn: int, text: str) -> None:
         """The avatar says this now; a new turn forgets the one before. "" means that it fell silent."""
         if turn != self._turn:
             self._turn, self._said = turn, ""
-        self._said = f"{self._said} {' '.join(plain(text))}"[-REMEMBERED:]
+        self._silent_since = None if text else self._now()
+        self._said = " ".join([self._said, *plain(text)]).strip()[-REMEMBERED:]
 
-    def are(self, text: str) -> bool:
-        """Whether this is, as a whole, a piece of what the avatar says."""
+    def are(self, text: str, ago_s: float) -> bool:
+        """Whether this, which began so long ago, is as a whole a piece of what the avatar says or has just said."""
         said = plain(text)
         if len(said) < FEWEST or not self._said:
             return False
+        if self._silent_since is not None and self._now() - ago_s > self._silent_since + LINGERS_S:
+            return False  # whoever repeats it is not the avatar
         return fuzz.partial_ratio(" ".join(said), self._said, score_cutoff=ALIKE) > 0

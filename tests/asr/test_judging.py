@@ -187,14 +187,34 @@ def test_a_call_is_never_a_murmur(text: str) -> None:
 
 def test_own_words() -> None:
     """A piece of what the avatar says, misheard here and there, is its own; a person's question is not."""
-    own = OwnWords()
-    assert not own.are("two processor cores are enough")
+    own = OwnWords(now=lambda: 0.0)
+    assert not own.are("two processor cores are enough", 1)
     own.say(1, "Two processor cores are enough,")
     own.say(1, "and no GPU is needed for any of it.")
-    assert own.are("Two processor cores are enough")
-    assert own.are("processor cause are enough and no GPU")
-    assert own.are("no GPU is needed")
-    assert not own.are("enough")
-    assert not own.are("How much memory do I need?")
+    assert own.are("Two processor cores are enough", 1)
+    assert own.are("processor cause are enough and no GPU", 1)
+    assert own.are("no GPU is needed", 1)
+    assert not own.are("enough", 1)
+    assert not own.are("How much memory do I need?", 1)
     own.say(2, "Opening hours are nine to five.")
-    assert not own.are("Two processor cores are enough")
+    assert not own.are("Two processor cores are enough", 1)
+
+
+def test_own_words_are_anybodys_once_the_avatar_is_silent() -> None:
+    """Its last words still come back for a moment; who repeats them afterwards asks something."""
+    now = 0.0
+    own = OwnWords(now=lambda: now)
+    own.say(1, "No GPU is needed for any of it.")
+    now = 5.0
+    own.say(1, "")
+    now = 7.0
+    assert own.are("no GPU is needed", ago_s=3)
+    assert own.are("no GPU is needed", ago_s=1.5)
+    assert not own.are("no GPU is needed", ago_s=0.5)
+
+
+def test_a_silence_is_no_words() -> None:
+    """Ears that begin to listen as the avatar ends hear of its silence alone: nothing is its own by that."""
+    own = OwnWords(now=lambda: 0.0)
+    own.say(1, "")
+    assert not own.are("Do you like green eggs", 1)

@@ -22,7 +22,7 @@ from tests.asr.conftest import Asr, Talker, running
 from tests.asr.wire import SameWords
 from tests.gateway.peers import SECRET, Gateway, Peer, Tone, until
 from tests.microphone import Microphone
-from tests.voices import VOICES, say, silence
+from tests.voices import VOICES, say, silence, understood
 
 QUESTION = "What are the opening hours on Sunday?"
 NOWHERE = "http://127.0.0.1:1"
@@ -45,7 +45,7 @@ async def test_a_question_by_webrtc(asr: Asr, gateway: Gateway) -> None:
     assert (await gateway.sessions())["s1"]["viewers"] == 0
     talker = await Talker(gateway).join()
     over = await ask(asr, talker)
-    assert over.text == QUESTION
+    assert understood(over.text, QUESTION)
     assert asr.kinds() == ["speech_started", "turn_likely_over", "turn_over"]
     assert over.end_of_turn_delay >= 600
     await talker.close()
@@ -80,7 +80,7 @@ async def test_a_talker_comes_back(asr: Asr, gateway: Gateway) -> None:
     await first.close()
     await until(lambda: len(asr.kinds()) > 1 and asr.kinds()[-1] in ("turn_over", "dismissed"))
     second = await Talker(gateway).join()
-    assert (await ask(asr, second)).text == QUESTION
+    assert understood((await ask(asr, second)).text, QUESTION)
     await second.close()
 
 
@@ -91,10 +91,10 @@ async def test_two_talkers_take_turns(asr: Asr, gateway: Gateway) -> None:
     await asr.reaches("listening")
     await second.join()
     second.microphone.play(say("Do you need a GPU?", VOICES[1]))
-    assert (await ask(asr, first)).text == QUESTION
+    assert understood((await ask(asr, first)).text, QUESTION)
     await first.close()
     await asyncio.sleep(1.2)  # the gateway's own handover
-    assert (await ask(asr, second)).text == QUESTION
+    assert understood((await ask(asr, second)).text, QUESTION)
     await second.close()
 
 
@@ -112,7 +112,7 @@ async def test_the_gateway_is_restarted(binary: Path, gateway_env: dict[str, str
         async with Gateway.running(binary, gateway_env) as again:
             await asr.reaches("listening")
             talker = await Talker(again).join()
-            assert (await ask(asr, talker)).text == QUESTION
+            assert understood((await ask(asr, talker)).text, QUESTION)
             await talker.close()
 
 
@@ -126,7 +126,7 @@ async def test_the_bus_is_away(asr: Asr, gateway: Gateway) -> None:
     await asyncio.sleep(3)
     assert asr.heard == []
     asr.bus.away = False
-    assert (await ask(asr, talker)).text == QUESTION
+    assert understood((await ask(asr, talker)).text, QUESTION)
     await talker.close()
 
 
@@ -244,7 +244,7 @@ async def test_sound_is_not_written_and_words_are_not_logged(
         over = await ask(asr, talker)
     finally:
         watching = False
-    assert over.text == QUESTION
+    assert understood(over.text, QUESTION)
     logged = capsys.readouterr().out
     assert "listening" in logged
     assert not any(word in logged for word in ("opening", "hours", "Sunday"))

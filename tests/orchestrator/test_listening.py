@@ -250,8 +250,8 @@ def test_who_goes_on_while_the_avatar_thinks_adds_to_the_question() -> None:
 @pytest.mark.parametrize("ended", [DISMISSED, mhm(TurnOver), heard(Dismissed, reason="lost")])
 def test_a_question_is_not_lost_to_a_noise(ended: Heard) -> None:
     """A voice that lasted, cut the thinking off and then was nothing: the question is answered after all."""
-    talk = play(Talk(THINKING, "What?"), (0, STARTED), (2000, ended))
-    assert talk.log == [(0, "hold turn"), (1200, "cancel turn"), (2000, "answer What?")]
+    talk = play(Talk(THINKING, "What?"), (0, STARTED), (3000, ended))
+    assert talk.log == [(0, "hold turn"), (TELLS_S * 1000, "cancel turn"), (3000, "answer What?")]
 
 
 def test_a_typed_question_is_not_added_to() -> None:

@@ -14,9 +14,10 @@ from services.orchestrator_api.lib.state import Event, State
 LASTS_S = 0.4
 """A voice of which only its length is told interrupts once it has lasted so long."""
 
-TELLS_S = 1.2
+TELLS_S = 2.0
 """Ears that tell words have so long to say what a voice is. The answer is silent meanwhile, so the person loses nothing
-by it, and an "mm-hm", which takes half a second to say and as long to be understood, does not end the answer."""
+by it, and an "mm-hm", which takes half a second to say and longer to be understood on a busy machine, does not end the
+answer."""
 
 LONGEST = 4000
 """Characters that a question may have."""
