@@ -34,7 +34,7 @@ def say(text: str, voice: str = "joe") -> Sound:
 
 
 def understood(heard: str, said: str) -> bool:
-    """Whether a transcript is of this: a neural voice says it a little differently each time, and a word is misheard."""
+    """Whether a transcript is of this: a neural voice never says it twice alike, and a word may be misheard."""
     return bool(fuzz.ratio(" ".join(plain(heard)), " ".join(plain(said))) > 70)
 
 
