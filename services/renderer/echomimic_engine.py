@@ -29,11 +29,14 @@ def open_echomimic(settings: RendererSettings) -> Engine:
         import torch
     except ImportError as error:
         raise EngineUnavailableError(
-            "RENDER_ENGINE=echomimic needs its own environment: make setup-echomimic, then start the renderer with "
-            ".venv-echomimic/bin/python -m services.renderer.server."
+            "RENDER_ENGINE=echomimic needs its own environment: make setup-echomimic, then make up; "
+            "RENDER_FALLBACK=portrait starts with the drawn face instead."
         ) from error
     if not torch.cuda.is_available():
-        raise EngineUnavailableError("RENDER_ENGINE=echomimic needs an NVIDIA GPU, and PyTorch finds none here.")
+        raise EngineUnavailableError(
+            "RENDER_ENGINE=echomimic needs an NVIDIA GPU, and PyTorch finds none here; RENDER_FALLBACK=portrait "
+            "starts with the drawn face instead."
+        )
     free, _ = torch.cuda.mem_get_info()
     if free < MEMORY:
         raise EngineUnavailableError(
