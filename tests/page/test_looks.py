@@ -113,6 +113,7 @@ def test_every_screen(open_page: Open, artifacts: Path, width: int, height: int)
 def test_a_microphone_in_use(open_page: Open, stand_in: StandIn, artifacts: Path, width: int, height: int) -> None:
     """What belongs to it, and the person's words beside the captions, have their place on every screen."""
     page = open_page(width=width, height=height)
+    stand_in.grow_ears()
     page.get_by_role("button", name="Microphone", exact=True).click()
     expect(page.get_by_label("Which microphone")).to_be_visible()
     ask(page)
@@ -147,6 +148,7 @@ def test_nothing_pushes_anything_off(
     """With the microphone on, a notice, an answer and all that is behind it, the face gives way: the rest is there."""
     stand_in.answer = "It works. You heard it."
     page = open_page(width=width, height=height, reduced_motion="reduce")
+    stand_in.grow_ears()
     page.get_by_role("button", name="Microphone", exact=True).click()
     expect(page.get_by_label("Which microphone")).to_be_visible()
     if height > 400:  # so low, first questions are scrolled to
