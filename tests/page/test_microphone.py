@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from services.common.messages import Interrupted, State, Transcript
@@ -134,6 +135,29 @@ def test_the_space_bar_is_held_to_talk(page: Page, stand_in: StandIn) -> None:
     assert [m["speaking"] for m in stand_in.of("user_speaking", at_least=2)] == [True, False]
     assert page.evaluate("() => flashback.microphone && flashback.muted")
     expect(page.get_by_role("button", name="Muted")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("pressed", ["Mute", "Microphone"])
+def test_the_space_bar_talks_after_a_button_of_the_microphone_was_clicked(
+    page: Page, stand_in: StandIn, pressed: str
+) -> None:
+    """Muted or not: while the key is held the server hears the voice; then it is as it was before."""
+    stand_in.grow_ears()
+    microphone(page)
+    page.wait_for_function("() => flashback.microphone")
+    if pressed == "Mute":
+        page.get_by_role("button", name="Mute").click()
+    muted = page.evaluate("() => flashback.muted")
+    assert muted is (pressed == "Mute")
+    heard = len(stand_in.of("sound"))
+    page.keyboard.down("Space")
+    page.wait_for_function("() => flashback.microphone && !flashback.muted && flashback.userSpeaking")
+    expect(page.locator("#state")).to_have_text("Listening")
+    stand_in.of("sound", at_least=heard + 25)  # half a second of it
+    page.keyboard.up("Space")
+    assert [m["speaking"] for m in stand_in.of("user_speaking", at_least=2)] == [True, False]
+    assert page.evaluate("() => flashback.microphone")
+    assert page.evaluate("() => flashback.muted") is muted
 
 
 def test_a_microphone_that_was_open_stays_open_after_the_space_bar(page: Page) -> None:

@@ -33,7 +33,7 @@ const waterfall = new Waterfall({ waterfall: $("waterfall"), turn: $("turn"), li
 const looks = new Looks($("looks"));
 const saying = new Saying($("saying"));
 const microphone = new Microphone();
-const talk = new PushToTalk({ field: $("question"), microphone });
+const talk = new PushToTalk({ field: $("question"), microphone, buttons: [$("mic"), $("mute")] });
 new VoiceBar({ root: $("voice"), mute: $("mute"), devices: $("devices"), microphone });
 const session = new Session();
 const control = new Control();
