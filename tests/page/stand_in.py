@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 import uvicorn
 from aiortc import MediaStreamTrack, RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import SessionDescription
+from av import AudioFrame
 from fastapi import FastAPI, Header, WebSocket, WebSocketDisconnect
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
@@ -40,6 +42,7 @@ from tests.page.media import FaceTrack, VoiceTrack
 PAGE = Path(__file__).parents[2] / "web-samples" / "minimal-webrtc-client"
 STYLES = ["studio", "dusk", "morning"]
 WORD_MS = 130
+LOUD = 1000  # of 32767: a frame of the microphone that is so loud is no silence
 HOLDS_S = 0.4  # a voice that lasts so long interrupts
 
 ANSWER = (
@@ -153,7 +156,7 @@ class StandIn:
         self._thread.join(10)
 
     def of(self, kind: str, at_least: int = 0) -> list[dict[str, Any]]:
-        """What came of this kind: the control channel's verbs, or the name of a POST. Waits until there are so many."""
+        """What came of this kind: a verb, the name of a POST, "sound" of the microphone. Waits for so many."""
 
         def came() -> list[dict[str, Any]]:
             return [body for name, body in self.heard if name == kind]
@@ -322,8 +325,10 @@ class StandIn:
     async def _listen(self, live: Live, track: MediaStreamTrack) -> None:
         with suppress(MediaStreamError):  # the track ended
             while True:
-                await track.recv()
+                frame = await track.recv()
                 live.microphone_frames += 1
+                if isinstance(frame, AudioFrame) and np.abs(frame.to_ndarray().astype(int)).max() > LOUD:
+                    self._hear("sound", {})
 
     async def _obey(self, live: Live, message: dict[str, Any]) -> None:
         match message["type"]:

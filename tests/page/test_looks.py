@@ -1,12 +1,13 @@
 """What it looks like, on every screen, for everybody; pictures are kept for people to judge."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from services.common.messages import Transcript
+from services.common.messages import Error, Transcript
 from tests.page.conftest import Open
 from tests.page.stand_in import StandIn
 from tests.page.test_asking import ask, until_words_are_heard
@@ -53,6 +54,24 @@ FOCUS = """() => {
   const framed = getComputedStyle(document.getElementById("composer")).boxShadow.includes("3px");
   return [at.id || name, name, marked || (at.id === "question" && framed)];
 }"""
+# Everything that must be reached stands whole within the window, below the header and one part below the other.
+CROWDED = """() => {
+  const { clientHeight, scrollHeight } = document.documentElement;
+  const box = (part) => document.querySelector(part).getBoundingClientRect();
+  const wrong = scrollHeight > clientHeight ? [`${scrollHeight} px in a window of ${clientHeight}`] : [];
+  const parts = [...document.querySelectorAll("#stage, #notices, #composer, #mute, #chips button, .behind")];
+  for (const part of parts.filter((p) => p.checkVisibility() && p.getBoundingClientRect().height)) {
+    const { top, bottom } = part.getBoundingClientRect();
+    if (bottom > clientHeight) wrong.push(`${part.id || part.className || part.textContent} ends at ${bottom}`);
+    if (innerWidth < 576 || innerHeight > 520) if (top < box(".bar").bottom) wrong.push(`${part.id} begins at ${top}`);
+  }
+  const [face, ask, talk] = ["#stage", ".ask", ".talk"].map(box);
+  if (face.height < 80) wrong.push(`a face of ${face.height} px`);
+  if (Math.abs(face.width - face.height) > 1) wrong.push("a face that is no square");
+  if (face.bottom > ask.top && face.right > ask.left) wrong.push("a face over the question line");
+  if (document.querySelector(".turn") && talk.height < 48) wrong.push(`a conversation of ${talk.height} px`);
+  return wrong;
+}"""
 COLOURS = """() => {
   const pen = Object.assign(document.createElement("canvas"), { width: 64, height: 64 }).getContext("2d");
   pen.drawImage(document.getElementById("face"), 0, 0, 64, 64);
@@ -94,6 +113,7 @@ def test_every_screen(open_page: Open, artifacts: Path, width: int, height: int)
 def test_a_microphone_in_use(open_page: Open, stand_in: StandIn, artifacts: Path, width: int, height: int) -> None:
     """What belongs to it, and the person's words beside the captions, have their place on every screen."""
     page = open_page(width=width, height=height)
+    stand_in.grow_ears()
     page.get_by_role("button", name="Microphone", exact=True).click()
     expect(page.get_by_label("Which microphone")).to_be_visible()
     ask(page)
@@ -117,6 +137,53 @@ def test_a_microphone_in_use(open_page: Open, stand_in: StandIn, artifacts: Path
         assert box["x"] + box["width"] <= width, part
         assert box["y"] + box["height"] <= height, part
     page.screenshot(path=artifacts / f"{width}x{height}-talking.png")
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(390, 844), (360, 640), (360, 400), (740, 360), (1024, 600), (1280, 860), (1280, 720)]
+)
+def test_nothing_pushes_anything_off(
+    open_page: Open, stand_in: StandIn, artifacts: Path, width: int, height: int
+) -> None:
+    """With the microphone on, a notice, an answer and all that is behind it, the face gives way: the rest is there."""
+    stand_in.answer = "It works. You heard it."
+    page = open_page(width=width, height=height, reduced_motion="reduce")
+    stand_in.grow_ears()
+    page.get_by_role("button", name="Microphone", exact=True).click()
+    expect(page.get_by_label("Which microphone")).to_be_visible()
+    if height > 400:  # so low, first questions are scrolled to
+        assert page.evaluate(CROWDED) == []
+    page.screenshot(path=artifacts / f"{width}x{height}-microphone.png")
+    ask(page)
+    expect(page.locator("#glance")).to_contain_text("203 ms")
+    assert page.evaluate(CROWDED) == []
+    if height > 400:
+        stand_in.emit(
+            Error(session=stand_in.only().id, title="No voice.", detail="Start the tts service and ask again.")
+        )
+        expect(page.locator(".notice")).to_be_visible()
+        assert page.evaluate(CROWDED) == []
+    if page.locator("#behind summary").is_visible():
+        page.locator("#behind summary").click()
+        expect(page.locator(".step")).to_have_count(7)
+        assert page.evaluate(CROWDED) == []
+    page.screenshot(path=artifacts / f"{width}x{height}-behind.png")
+
+
+@pytest.mark.parametrize("width", [390, 900, 1024, 1280, 1366])
+def test_the_figures_at_a_glance_are_whole(open_page: Open, stand_in: StandIn, width: int) -> None:
+    """The folded panel's line shows the time to the voice and the frame rate, neither cut off, on one line."""
+    stand_in.answer = "It works. You heard it."
+    page = open_page(width=width, height=860)
+    line = page.locator("#behind summary")
+    ask(page)
+    expect(page.locator("#glance")).to_have_text(re.compile(r"203 ms · \d+ fps"))
+    line_box, glance = line.bounding_box(), page.locator("#glance").bounding_box()
+    assert line_box is not None
+    assert glance is not None
+    assert glance["x"] + glance["width"] <= line_box["x"] + line_box["width"]
+    assert line_box["height"] < 50
+    assert page.evaluate("() => ((g) => g.scrollWidth - g.clientWidth)(document.getElementById('glance'))") == 0
 
 
 def test_the_largest_screen(open_page: Open, artifacts: Path) -> None:

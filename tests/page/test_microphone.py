@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from services.common.messages import Interrupted, State, Transcript
@@ -40,6 +41,38 @@ def test_where_the_server_has_ears_the_page_leaves_it_to_them(page: Page, stand_
     live = stand_in.only()
     stand_in.emit(State(session=live.id, turn=live.turn, state="listening", ears=False))
     assert stand_in.of("user_speaking", at_least=1)[0]["speaking"]
+
+
+def test_speech_that_nobody_understands_is_said(page: Page, stand_in: StandIn) -> None:
+    """With the microphone on and no ears there is a notice and no claim to listen; both end when the ears are back."""
+    notice = page.get_by_text("Speech is not understood just now: type your question.")
+    label = page.locator("#state")
+    stand_in.grow_ears()
+    page.wait_for_function("() => flashback.ears")
+    microphone(page)
+    expect(label).to_have_text("Listening")
+    live = stand_in.only()
+    stand_in.emit(State(session=live.id, turn=live.turn, state="listening", ears=False))
+    expect(label).to_have_text("Ready")
+    expect(notice).to_be_visible()
+    stand_in.grow_ears()
+    expect(notice).to_have_count(0)
+    expect(label).to_have_text("Listening")
+
+
+def test_without_ears_only_an_open_microphone_is_told(page: Page) -> None:
+    """The notice comes with the microphone, goes with it, and once dismissed does not come with every turn."""
+    notice = page.get_by_text("Speech is not understood just now")
+    microphone(page)
+    expect(notice).to_be_visible()
+    microphone(page)
+    expect(notice).to_have_count(0)
+    microphone(page)
+    expect(notice).to_be_visible()
+    page.get_by_role("button", name="Dismiss").click()
+    ask(page)
+    page.wait_for_function("() => flashback.state === 'speaking'")
+    expect(notice).to_have_count(0)
 
 
 def test_what_the_person_says_is_shown_as_it_is_said(page: Page, stand_in: StandIn) -> None:
@@ -104,6 +137,29 @@ def test_the_space_bar_is_held_to_talk(page: Page, stand_in: StandIn) -> None:
     expect(page.get_by_role("button", name="Muted")).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.parametrize("pressed", ["Mute", "Microphone"])
+def test_the_space_bar_talks_after_a_button_of_the_microphone_was_clicked(
+    page: Page, stand_in: StandIn, pressed: str
+) -> None:
+    """Muted or not: while the key is held the server hears the voice; then it is as it was before."""
+    stand_in.grow_ears()
+    microphone(page)
+    page.wait_for_function("() => flashback.microphone")
+    if pressed == "Mute":
+        page.get_by_role("button", name="Mute").click()
+    muted = page.evaluate("() => flashback.muted")
+    assert muted is (pressed == "Mute")
+    heard = len(stand_in.of("sound"))
+    page.keyboard.down("Space")
+    page.wait_for_function("() => flashback.microphone && !flashback.muted && flashback.userSpeaking")
+    expect(page.locator("#state")).to_have_text("Listening")
+    stand_in.of("sound", at_least=heard + 25)  # half a second of it
+    page.keyboard.up("Space")
+    assert [m["speaking"] for m in stand_in.of("user_speaking", at_least=2)] == [True, False]
+    assert page.evaluate("() => flashback.microphone")
+    assert page.evaluate("() => flashback.muted") is muted
+
+
 def test_a_microphone_that_was_open_stays_open_after_the_space_bar(page: Page) -> None:
     """Holding the key is not a way to mute."""
     microphone(page)
@@ -135,7 +191,9 @@ def test_the_space_bar_is_a_blank_while_typing(page: Page, stand_in: StandIn) ->
 
 def test_mute_sends_silence(page: Page, stand_in: StandIn) -> None:
     """The track goes on without a sound, the label does not claim to listen, and the button says how it is."""
+    stand_in.grow_ears()
     microphone(page)
+    expect(page.locator("#state")).to_have_text("Listening")
     page.wait_for_function("() => flashback.userSpeaking")
     page.get_by_role("button", name="Mute").click()
     expect(page.locator("#state")).to_have_text("Ready")
@@ -216,6 +274,7 @@ def test_devices_come_and_go(page: Page) -> None:
 
 def test_the_microphone_is_heard_without_a_new_negotiation(page: Page, stand_in: StandIn) -> None:
     """The track goes up on the connection that is there, and is given back when the button is pressed again."""
+    stand_in.grow_ears()
     assert stand_in.only().microphone_frames == 0
     microphone(page)
     expect(page.get_by_role("button", name="Microphone")).to_have_attribute("aria-pressed", "true")

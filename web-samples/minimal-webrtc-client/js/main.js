@@ -19,7 +19,7 @@ import { VoiceBar } from "./voice-bar.js";
 import { Waterfall } from "./waterfall.js";
 
 const VOICE_MS = 100; // How often the light follows the voice.
-const AWAY_MS = 1500; // A control channel that is back sooner than this was not missed.
+const AWAY_MS = 1500; // A control channel, or ears, that are back sooner than this were not missed.
 
 const $ = (id) => document.getElementById(id);
 followTheme($("theme"));
@@ -33,7 +33,7 @@ const waterfall = new Waterfall({ waterfall: $("waterfall"), turn: $("turn"), li
 const looks = new Looks($("looks"));
 const saying = new Saying($("saying"));
 const microphone = new Microphone();
-const talk = new PushToTalk({ field: $("question"), microphone });
+const talk = new PushToTalk({ field: $("question"), microphone, buttons: [$("mic"), $("mute")] });
 new VoiceBar({ root: $("voice"), mute: $("mute"), devices: $("devices"), microphone });
 const session = new Session();
 const control = new Control();
@@ -47,6 +47,7 @@ let ears = false; // Whether the server listens to the microphone: then it decid
 let reported = false; // Whether we told it that somebody speaks.
 let mutedAfter = false; // The key to talk is released.
 let awayTimer = 0;
+let deafTimer = 0;
 
 // --- the session and its connection -----------------------------------------------------------------------------------
 
@@ -89,6 +90,7 @@ const told = {
     turn = Math.max(turn, event.turn ?? 0);
     ears = event.ears === true;
     report();
+    showMicrophone();
     showState();
   },
   transcript: (event) => saying.show(event.final ? "" : event.text),
@@ -199,9 +201,16 @@ function report() {
 // --- what is shown ----------------------------------------------------------------------------------------------------
 
 function showMicrophone() {
-  stage.ears = microphone.on && !microphone.muted;
+  stage.ears = microphone.on && !microphone.muted && ears;
   $("mic").setAttribute("aria-pressed", String(microphone.on));
   $("mic").toggleAttribute("data-muted", microphone.muted);
+  if (microphone.on && !ears) {
+    deafTimer ||= setTimeout(() => notices.say("ears", "Speech is not understood just now: type your question."), AWAY_MS);
+  } else {
+    clearTimeout(deafTimer);
+    deafTimer = 0;
+    notices.clear("ears");
+  }
 }
 
 function showState() {

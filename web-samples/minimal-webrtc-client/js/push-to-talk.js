@@ -1,6 +1,7 @@
 /**
  * Hold the space bar to talk. Not while typing: in the question line only as long as it is empty and the microphone is on, and
- * never where the space bar presses what has the focus.
+ * never where the space bar presses what has the focus. The microphone's own buttons have it only by keyboard: whoever
+ * clicks one of them means to talk next.
  *
  * Events: `press`, `release`.
  */
@@ -10,9 +11,11 @@ const PRESSABLE = "button, input, select, textarea, summary, a, [contenteditable
 export class PushToTalk extends EventTarget {
   held = false;
 
-  constructor({ field, microphone }) {
+  constructor({ field, microphone, buttons }) {
     super();
     Object.assign(this, { field, microphone });
+    // A click that a key made counts no presses.
+    for (const button of buttons) button.addEventListener("click", ({ detail: presses }) => presses && button.blur());
     addEventListener("keydown", (event) => this.#down(event));
     addEventListener("keyup", (event) => event.code === "Space" && this.#release());
     addEventListener("blur", () => this.#release()); // The key may come up over another window.

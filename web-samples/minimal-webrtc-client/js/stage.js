@@ -33,7 +33,7 @@ export class Stage {
     this.#show();
   }
 
-  /** Whether the microphone is on: without it nobody listens, and the label does not claim it. */
+  /** Whether somebody listens to an open microphone: otherwise the label does not claim it. */
   set ears(on) {
     this.#ears = on;
     this.#show();
