@@ -44,8 +44,17 @@ def test_the_face_returns(page: Page, stand_in: StandIn) -> None:
     """When the peer connection ends the page joins its session again; the last picture stays meanwhile."""
     page.evaluate("() => (window.same = true)")
     session = page.evaluate("() => flashback.session")
+    page.wait_for_function(f"() => ({FRAMES})() > 3")
+    page.evaluate(
+        """() => {
+            const stage = document.getElementById('stage')
+            window.stood = new Promise((seen) => new MutationObserver(() => {
+                if (stage.matches('[data-state=away][data-still]')) seen(true)
+            }).observe(stage, { attributes: true }))
+        }"""
+    )
     stand_in.drop_peers()
-    page.wait_for_selector("#stage[data-state=away][data-still]")
+    page.wait_for_function("() => window.stood")
     page.wait_for_function("() => flashback.peer === 'connected' && flashback.state === 'listening'")
     before = page.evaluate(FRAMES)
     page.wait_for_function(f"(n) => ({FRAMES})() > n + 5", arg=before)
