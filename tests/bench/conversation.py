@@ -82,6 +82,7 @@ async def pauses(viewer: Viewer, control: Control, results: Results, count: int)
         before = [sample for sample in viewer.voiced_since(sounds) if sample.at < over]
         results.pause.append((before[-1].at - sounds) * 1000 if before else 0.0)
         results.resume.append((viewer.voiced_since(over)[0].at - over) * 1000)
+        await control.send("cancel")
 
 
 async def listen(viewer: Viewer, control: Control, seconds: float) -> tuple[float, float]:
