@@ -106,24 +106,18 @@ clean: ## remove all that was installed and built
 	@touch .venv/.installed $@
 
 .venv-echomimic/.installed: services/renderer/requirements-echomimic.lock
-	@VENV=.venv-echomimic tools/install $<
-	@touch $@
-
 .venv-echomimic/.installed-dev: services/renderer/requirements-echomimic-dev.lock
-	@VENV=.venv-echomimic tools/install $<
-	@touch .venv-echomimic/.installed $@
-
 .venv-xtts/.installed: services/tts/requirements-xtts.lock
-	@VENV=.venv-xtts tools/install $<
-	@touch $@
-
 .venv-xtts/.installed-dev: services/tts/requirements-xtts-dev.lock
-	@VENV=.venv-xtts tools/install $<
-	@touch .venv-xtts/.installed $@
-
 .venv-visemes/.installed: services/tts/requirements-visemes.lock
-	@VENV=.venv-visemes tools/install $<
+
+.venv-%/.installed:
+	@VENV=$(@D) tools/install $^
 	@touch $@
+
+.venv-%/.installed-dev:
+	@VENV=$(@D) tools/install $^
+	@touch $(@D)/.installed $@
 
 .run/bin/sfu-gateway: $(shell find $(GATEWAY) -name '*.go' -o -name 'go.*') | .venv/.installed
 	@echo "Building the gateway (the first time this compiles its libraries: up to a minute)"

@@ -9,9 +9,8 @@ from urllib.parse import urljoin
 
 import aiortc
 import httpx
-from aiortc.exceptions import InvalidStateError
 
-from services.common import ice  # noqa: F401 - how connections notice a loss
+from services.common.ice import BAD_SDP
 from services.common.logs import logger
 
 CONNECT_TIMEOUT_S = 5.0
@@ -82,12 +81,7 @@ class Subscription:
             await self._peer.setRemoteDescription(aiortc.RTCSessionDescription(answer, "answer"))
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await self._connected.wait()
-        except (
-            ValueError,
-            InvalidStateError,
-            AttributeError,
-            IndexError,
-        ) as error:  # what a bad SDP makes aiortc raise
+        except BAD_SDP as error:
             raise AwayError(f"the gateway's answer is not valid SDP ({error})") from None
         except TimeoutError:
             raise AwayError("no media connection came about; its UDP port must be reachable from here") from None

@@ -1,6 +1,10 @@
-"""What aioice, which carries aiortc's connections, has no settings for. Import it where connections are made."""
+"""What aiortc and aioice, which carry our connections, have no settings or names for. Import it where those are made."""
 
 import aioice.ice
+from aiortc.exceptions import InvalidStateError
+
+BAD_SDP = (ValueError, InvalidStateError, AttributeError, IndexError)
+"""What an answer that is no valid SDP makes `setRemoteDescription` raise."""
 
 # A gateway that vanished without a word is noticed by its silence to ICE's consent checks (RFC 7675). aioice's own 6
 # checks every 5 s would leave viewers without a picture, and asr without a microphone, for half a minute.

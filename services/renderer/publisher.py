@@ -8,10 +8,9 @@ from urllib.parse import urljoin
 
 import aiortc
 import httpx
-from aiortc.exceptions import InvalidStateError
 
-from services.common import ice  # noqa: F401 - how connections notice a loss
 from services.common.errors import Problem
+from services.common.ice import BAD_SDP
 from services.common.logs import logger
 from services.renderer.encoding import Packet
 from services.renderer.tracks import OutgoingTrack, on_keyframe_request, report_media_time
@@ -92,12 +91,7 @@ class Publication:
         answer = await self._post(self._peer.localDescription.sdp)
         try:
             await self._peer.setRemoteDescription(aiortc.RTCSessionDescription(answer, "answer"))
-        except (
-            ValueError,
-            InvalidStateError,
-            AttributeError,
-            IndexError,
-        ) as error:  # what a bad SDP makes aiortc raise
+        except BAD_SDP as error:
             raise Problem(502, f"publish_url: the gateway's answer is not valid SDP ({error}).") from None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
