@@ -1,4 +1,4 @@
-"""What aiortc and aioice, which carry our connections, have no settings or names for. Import it where those are made."""
+"""What aiortc and aioice, which carry connections, have no settings or names for. Import it where those are made."""
 
 import aioice.ice
 from aiortc.exceptions import InvalidStateError
