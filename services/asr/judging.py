@@ -173,4 +173,4 @@ def finished(text: str) -> float:
         return 0.4
     if text.rstrip().endswith((".", "!")):
         return 1.0 if len(said) > 2 else 0.9
-    return 0.85
+    return 0.93

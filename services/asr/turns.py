@@ -25,8 +25,12 @@ class Rules:
     pause_ms: int = 660  # of silence end a finished turn
     unfinished_pause_ms: int = 1600  # and one that promises more
     voice: float = 0.4  # a frame from here on is voice: one begins a turn, two in a row go on after a pause;
+    rising: float = 0.2  # a loud one may be the hiss that a word begins with: it begins a turn as well
     holding: float = 0.35  # and once somebody speaks less is enough
+    sure: float = 0.9  # in a noisy room what is less, and not loud, is not the voice any more,
+    trail_ms: int = 128  # but what the detector remembers of it; no longer than so
     rise_ms: int = 96  # at most before it the voice may have begun, unsurely
+    doubt_ms: int = 192  # at most the end of a turn is put off by what may be the next voice
     lead_ms: int = 320  # of sound before the first voice are transcribed with it
     breath_ms: int = 96  # of silence are a pause: what was said till then is transcribed
     likely_ms: int = 192  # of silence before a turn is called likely over, or noise dismissed
@@ -155,9 +159,9 @@ class Turns:
         self._silence_ms = 0 if heard >= rules.holding else self._silence_ms + FRAME_MS
         match self.phase:
             case Phase.QUIET:
-                return self._start() if self._run_ms else []
+                return self._start() if self._run_ms or (loud and heard >= rules.rising) else []
             case Phase.SPEAKING:
-                return self._speak(heard)
+                return self._speak(heard, loud)
             case Phase.PAUSING:
                 return self._resume() if self._run_ms >= 2 * FRAME_MS else self._weigh(loud and not echo)
             case Phase.IGNORING:
@@ -208,12 +212,14 @@ class Turns:
         self._next_draft_ms = began + self.rules.first_draft_ms
         return [Started(self.now_ms - began)]
 
-    def _speak(self, probability: float) -> list[Output]:
+    def _speak(self, probability: float, loud: bool) -> list[Output]:
         said, rules = self._utterance(), self.rules
-        if probability >= rules.holding:
-            said.ended_ms = self.now_ms
+        voiced = probability >= rules.holding
+        if voiced:
             said.voiced_ms += FRAME_MS
-        if self.now_ms - said.ended_ms >= rules.breath_ms and said.cut_ms is None:
+            if loud or probability >= rules.sure or self.now_ms - said.ended_ms > rules.trail_ms:
+                said.ended_ms = self.now_ms
+        if not voiced and self.now_ms - said.ended_ms >= rules.breath_ms and said.cut_ms is None:
             self.phase = Phase.PAUSING
             said.reading = None
             return [self._order(self.now_ms, final=True)]
@@ -255,7 +261,7 @@ class Turns:
             said.announced = True
             outputs.append(LikelyOver(text, round(said.reading.finished, 2), said.reading.backchannel))
         rises = loud or self._frames[-1][1] >= rules.voice / 2
-        if silence >= wait + (rules.rise_ms if rises else 0):
+        if silence >= wait + (rules.doubt_ms if rises else 0):
             outputs += self._end(said, said.reading, max(0, round(said.read_ms - said.ended_ms - wait)))
         return outputs
 

@@ -63,7 +63,7 @@ class SileroDetector:
     def judge(self, frame: Sound) -> Judged:
         level = loudness_db(frame)
         # The room is as loud as its quietest moments; it may grow louder, slowly.
-        self._room_db = min(level, self._room_db + RISE_DB_PER_FRAME) if level > SILENT_DB else self._room_db
+        self._room_db = max(SILENT_DB, min(level, self._room_db + RISE_DB_PER_FRAME))
         if level < SILENT_DB or (level < self._room_db + ABOVE_NOISE_DB and not self._close):
             self._close = max(0, self._close - 1)
             self._skipped.append(frame)

@@ -1,8 +1,9 @@
-"""`python -m tests.bench.voice`: speaks to the running product by WebRTC, and measures how it listens.
+"""`python -m tests.bench.voice [--each]`: speaks to the running product by WebRTC, and measures how it listens.
 
-Prints a table and one JSON object on the last line.
+Prints a table and one JSON object on the last line; with `--each` a line for every sound too.
 """
 
+import argparse
 import asyncio
 import json
 import sys
@@ -50,6 +51,7 @@ HOW = {
     "interruption_detection_delay": "ms: first sample sent to the answer's end on the control socket",
     "onset_to_silence": "ms: first sample sent to the last voiced 20 ms of the avatar decoded here",
     "answer_after": "ms: last sample of the voice sent to the avatar's first voiced 20 ms decoded here",
+    "answer_after_by_room": "the same, p50 by how much softer than the voice the noise is",
     "asr_cpu_idle": "% of a core, in a quiet room with an open microphone",
     "asr_cpu_turns": "% of a core, over all utterances and answers",
     "asr_rss_mb": "resident memory at the end",
@@ -60,6 +62,7 @@ HOW = {
 class Results:
     words: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))  # (wrong, said)
     voices: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    rooms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # answer_after
     numbers: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     cut: list[Utterance] = field(default_factory=list)
     missed: list[Utterance] = field(default_factory=list)
@@ -70,8 +73,9 @@ class Results:
 class Conversation:
     """A person with a microphone and loudspeaker in a session, and everything that can be observed of it."""
 
-    def __init__(self, viewer: Viewer, microphone: Microphone, control: Control) -> None:
+    def __init__(self, viewer: Viewer, microphone: Microphone, control: Control, *, each: bool) -> None:
         self.viewer, self.microphone, self.control = viewer, microphone, control
+        self._each = each
         self.heard: list[tuple[float, Heard]] = []
         self.results = Results()
 
@@ -89,6 +93,7 @@ class Conversation:
         await asyncio.sleep(0.3)
         over = [(at, m) for at, m in self.heard if at >= played.began and isinstance(m, TurnOver)]
         await self.stop()
+        self.tell(f"{said.text} ({said.voice})", played)
         if not over:
             results.missed.append(said)
             return
@@ -109,7 +114,10 @@ class Conversation:
             results.numbers["speech_started_after"].append((started - played.began) * 1000)
         if answered and said.kind != "single":
             first = self.viewer.voiced_since(played.ended - 0.05)[0]
-            results.numbers["answer_after"].append((first.at - played.ended) * 1000)
+            after_ms = (first.at - played.ended) * 1000
+            results.numbers["answer_after"].append(after_ms)
+            results.rooms[said.room].append(after_ms)
+            self.note(f"answer {after_ms:.0f}")
 
     async def over_answer(self, name: str, sound: Sound, *, interrupts: bool, kind: str = "") -> None:
         """Make a sound while the avatar speaks, and see whether it stops and whether it goes on."""
@@ -118,6 +126,7 @@ class Conversation:
         played = self.microphone.play(sound)
         await came(lambda: self.interrupted(since), played.seconds + 2.2)
         ended = self.interrupted(since)
+        self.tell(name, played)
         if interrupts:
             self.count("missed_interruptions", ended is None, name)
             if ended is not None:
@@ -143,6 +152,18 @@ class Conversation:
             loudspeaker.gain = 0.0
             await self.stop()
 
+    def tell(self, name: str, played: Played) -> None:
+        """What was heard of it, and how many ms after it began and ended."""
+        self.note(f"{name}, {played.seconds * 1000:.0f} ms")
+        for at, heard in [(at, m) for at, m in self.heard if at >= played.began]:
+            about = heard.model_dump(include=_TOLD)
+            times = f"{(at - played.began) * 1000:6.0f} {(at - played.ended) * 1000:6.0f}"
+            self.note(f"  {times}  {heard.type} {' '.join(str(value) for value in about.values())}")
+
+    def note(self, text: str) -> None:
+        if self._each:
+            say(text)
+
     def count(self, what: str, happened: bool, name: str) -> None:
         self.results.counts[what].append(happened)
         if happened:
@@ -157,6 +178,7 @@ class Conversation:
                 break
             last = at
         self.results.numbers["onset_to_silence"].append((last - played.began) * 1000)
+        self.note(f"silent {(last - played.began) * 1000:.0f}")
 
     async def answering(self) -> None:
         """The avatar speaks, and has done so for a moment."""
@@ -190,6 +212,9 @@ class Conversation:
         return "speaking" in states[states.index("paused") :]
 
 
+_TOLD = {"text", "backchannel", "reason", "probability", "end_of_turn_delay", "transcription_delay"}
+
+
 class Loudspeaker:
     """Brings what the viewer hears back into the microphone, softer and later."""
 
@@ -214,7 +239,7 @@ async def came(what: Callable[[], object], seconds: float) -> bool:
     return False
 
 
-async def measure(stack: LocalStack) -> dict[str, object]:
+async def measure(stack: LocalStack, *, each: bool) -> dict[str, object]:
     microphone = Microphone(room_of("quiet"))
     loudspeaker = Loudspeaker(microphone)
     bus = RedisBus(f"redis://127.0.0.1:{stack.parts['redis'].port}/0")
@@ -225,7 +250,7 @@ async def measure(stack: LocalStack) -> dict[str, object]:
         viewer.control() as control,
         asyncio.TaskGroup() as group,
     ):
-        talk = Conversation(viewer, microphone, control)
+        talk = Conversation(viewer, microphone, control, each=each)
         listening = group.create_task(talk.listen(bus))
         await eventually(lambda: viewer.video.samples and viewer.audio.samples, why="no picture or no sound")
         await control.wait_for(lambda e: e["type"] == "state" and e.get("ears"))
@@ -283,6 +308,7 @@ def summary(results: Results, said: list[Utterance]) -> dict[str, object]:
         found[name] = f"{sum(happened)} of {len(happened)}" + (f": {which}" if which else "")
     for name, values in results.numbers.items():
         found[name] = {f"p{p}": round(float(np.percentile(values, p)), 1) for p in (50, 95)}
+    found["answer_after_by_room"] = {room: round(float(np.median(values))) for room, values in results.rooms.items()}
     return found
 
 
@@ -300,9 +326,12 @@ def say(text: str) -> None:
 
 
 def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m tests.bench.voice", description="How it listens.")
+    options.add_argument("--each", action="store_true", help="a line for everything that was heard")
+    each = options.parse_args().each
     with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder)) as stack:
         say(f"The stack runs at {stack.url}")
-        numbers = asyncio.run(measure(stack))
+        numbers = asyncio.run(measure(stack, each=each))
     say("")
     for name, how in HOW.items():
         if name in numbers:
