@@ -6,6 +6,8 @@ moments ago, it is an echo; where a person speaks over it, most of it is somethi
 normalised cross-correlation at the best delay: the part of the microphone's energy that a delayed copy explains.
 """
 
+from collections import deque
+
 import numpy as np
 
 from services.asr.engine import RATE, Sound
@@ -30,6 +32,13 @@ EXPLAINED_AGAIN = 0.15
 
 SAME_DELAY = RATE * 3 // 1000
 
+TIMES = 3
+"""So many echoes of the last eight must have come by one delay before it is relied on: a person whose voice is the
+avatar's resembles it for a moment now and then, somewhere."""
+
+STALE = 60
+"""Frames without an echo after which the delay is forgotten: two seconds of voice."""
+
 LOUDER = 1.6
 """What is by more than this factor of power louder than the echo can be has something else in it."""
 
@@ -50,8 +59,10 @@ class EchoGuard:
         self._reference = np.zeros(KEPT, np.float32)
         self._end = 0  # samples of the reference so far
         self._behind = 0  # by so many the microphone's count is ahead of it
-        self._delay: int | None = None  # samples, of the last echo,
-        self._coupling = 0.0  # and its power against the reference's
+        self._delays: deque[int] = deque(maxlen=8)  # samples, of the last echoes
+        self._delay: int | None = None  # the one that is relied on,
+        self._coupling = 0.0  # and its echoes' power against the reference's
+        self._stale = 0
 
     def hear_avatar(self, sound: Sound, microphone_end: int) -> None:
         """What goes to the viewers now, when so many samples of the microphone have come."""
@@ -69,19 +80,31 @@ class EchoGuard:
         sound = microphone[-WINDOW:]
         explained = explained_by(sound, reference)
         best = int(explained.argmax())
-        power = float(np.mean(np.square(sound)))
+        power = _power(sound)
         if explained[best] >= EXPLAINED:
-            self._delay = len(explained) - 1 - best
-            coupling = power / (float(np.mean(np.square(reference[best : best + WINDOW]))) + 1e-12)
-            self._coupling = max(coupling, self._coupling + FORGET * (coupling - self._coupling))
+            self._learn(len(explained) - 1 - best, power / (_power(reference[best : best + WINDOW]) + 1e-12))
             return True
-        if self._delay is None:
+        if self._delay is None or self._is_stale():
             return False
         known = len(explained) - 1 - self._delay
         near = explained[max(0, known - SAME_DELAY) : known + SAME_DELAY + 1]
         if near.max(initial=0) >= EXPLAINED_AGAIN:
             return True
         return power <= LOUDER * self._coupling * _loudest(reference[max(0, known - TAIL) : known + WINDOW])
+
+    def _learn(self, delay: int, coupling: float) -> None:
+        self._delays.append(delay)
+        if sum(abs(delay - other) <= SAME_DELAY for other in self._delays) < TIMES:
+            return
+        self._delay, self._stale = delay, 0
+        self._coupling = max(coupling, self._coupling + FORGET * (coupling - self._coupling))
+
+    def _is_stale(self) -> bool:
+        self._stale += 1
+        if self._stale > STALE:
+            self._delay, self._coupling = None, 0.0
+            self._delays.clear()
+        return self._delay is None
 
     def _until(self, end: int) -> Sound:
         """The reference up to this sample: silence where it has not come."""
@@ -110,12 +133,13 @@ def explained_by(sound: Sound, reference: Sound) -> Sound:
 def _loudest(reference: Sound) -> float:
     """The power of its loudest piece as long as `WINDOW`, in steps of a quarter."""
     return max(
-        (
-            float(np.mean(np.square(reference[at : at + WINDOW])))
-            for at in range(0, len(reference) - WINDOW + 1, WINDOW // 4)
-        ),
+        (_power(reference[at : at + WINDOW]) for at in range(0, len(reference) - WINDOW + 1, WINDOW // 4)),
         default=0.0,
     )
+
+
+def _power(sound: Sound) -> float:
+    return float(np.mean(np.square(sound)))
 
 
 def _whitened(sound: Sound) -> Sound:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Literal
 
 from services.asr.judging import Reading
-from services.asr.voice import FRAME_MS
+from services.asr.voice import FRAME_MS, POSSIBLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Rules:
     pause_ms: int = 660  # of silence end a finished turn
     unfinished_pause_ms: int = 1600  # and one that promises more
     voice: float = 0.4  # a frame from here on is voice: one begins a turn, two in a row go on after a pause;
-    rising: float = 0.2  # a loud one may be the hiss that a word begins with: it begins a turn as well
+    rising: float = POSSIBLE  # a loud one may be the hiss that a word begins with: it begins a turn as well
     holding: float = 0.35  # and once somebody speaks less is enough
     sure: float = 0.9  # in a noisy room what is less, and not loud, is not the voice any more,
     trail_ms: int = 128  # but what the detector remembers of it; no longer than so
@@ -114,6 +114,7 @@ class _Utterance:
     window_ms: int  # where the sound begins whose words are not settled
     voiced_ms: int
     settled: list[str] = field(default_factory=list)
+    draft: Reading | None = None  # the newest that was believed
     reading: Reading | None = None  # of the present pause
     shown: str = ""
     announced: bool = False
@@ -182,7 +183,8 @@ class Turns:
             said.cut_ms = None
             return self._show(Reading())
         if done.final:
-            said.reading, said.read_ms = reading, self.now_ms
+            # Words that were understood while they were said do not become noise by what follows.
+            said.reading, said.read_ms = (said.draft or reading) if reading.noise else reading, self.now_ms
             return self._weigh(False)
         if reading.noise and said.voiced_ms >= self.rules.wordless_ms and not said.settled and not said.shown:
             return self._drop("noise")
@@ -285,6 +287,8 @@ class Turns:
         if self.phase is not Phase.SPEAKING or not text or text == said.shown:
             return []
         said.shown = text
+        if reading.text and not reading.backchannel and not reading.doubtful:
+            said.draft = reading
         # What is doubtful may still turn out to be an "mm-hm": it interrupts nobody yet.
         return [Partly(text, (reading.backchannel or reading.doubtful) and not said.settled)]
 
@@ -293,7 +297,7 @@ class Turns:
         said = self._utterance()
         if reading.text:
             said.settled.append(reading.text)
-        said.window_ms = until_ms
+        said.window_ms, said.draft = until_ms, None
 
     def _order(self, end_ms: int, *, final: bool) -> Transcribe:
         said = self._utterance()

@@ -28,9 +28,8 @@ AFTER_VOICE = 25
 LEAD = 3
 """Frames before something is heard that the model is shown as well."""
 
-POSSIBLE = 0.3
+POSSIBLE = 0.2
 """From here on a frame may be voice."""
-
 
 LOUD_DB = 8.0
 """What is this much louder than the room may be the first of a voice."""
