@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from services.asr.arrivals import Arrivals
 from services.asr.voice import SileroDetector
 from services.common.hearing import Dismissed, SpeechStarted
-from tests.asr.wire import Line, SameWords
+from tests.asr.wire import Encoder, Line, SameWords
 from tests.microphone import RATE, Sound
 from tests.voices import VOICES, click, cough, noise, say, silence, with_pause
 
@@ -117,6 +118,18 @@ async def test_an_echo_of_a_room_starts_no_turn(level_db: int) -> None:
     assert line.kinds() == []
 
 
+async def test_a_person_with_the_avatars_voice_is_heard_over_it() -> None:
+    """A clone of one's own voice: no echo, and the person is heard at once, the second time as well."""
+    line = Line()
+    said = np.concatenate([silence(500), say(ANSWER), say(ANSWER)])
+    person = np.concatenate(
+        [room(1500), in_room(say(QUESTION)), room(1500), in_room(say("Wait a moment.")), room(1000)]
+    )
+    line.carry(person, said)
+    assert line.kinds().count("speech_started") >= 2
+    assert line.kinds().count("turn_over") == 2
+
+
 async def test_the_avatars_words_are_not_answered() -> None:
     """An echo that the waveform does not show, from a loudspeaker that distorts it, is known by its words."""
     line = Line("processor cores are enough and no graphics card")
@@ -201,6 +214,19 @@ async def test_a_packet_that_is_no_opus_is_silence() -> None:
     line.microphone = type(line.microphone)((65_550) % 2**16, 9600)
     line.carry(np.concatenate([room(500), in_room(say(QUESTION)), room(1500)]))
     assert line.kinds()[-1] == "turn_over"
+
+
+def test_silence_that_repeats_keeps_its_time() -> None:
+    """It is not decoded again, and what comes after it is where it should be."""
+    arrivals, voice = Arrivals(), say(QUESTION)
+    sound = np.concatenate([silence(1000), voice, silence(1000), voice])
+    heard = np.concatenate([arrivals.push(*packet)[1] for packet in Encoder().packets(sound)])
+    assert abs(len(heard) - len(sound)) < RATE // 25
+    assert abs(np.flatnonzero(np.abs(heard) > 0.02)[0] - RATE) < RATE // 25
+    assert np.abs(heard[RATE // 5 : RATE * 9 // 10]).max() < 1e-4
+    between = RATE + len(voice)
+    again = np.flatnonzero(np.abs(heard[between + RATE // 5 :]) > 0.02)[0] + RATE // 5
+    assert abs(again - RATE) < RATE // 25
 
 
 async def test_stereo_is_mixed() -> None:
