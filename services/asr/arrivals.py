@@ -61,8 +61,8 @@ class Arrivals:
         except av.FFmpegError:
             self._decoder = _decoder()
             return np.zeros(WIRE_RATE // 50, np.float32)
-        sound = [np.frombuffer(frame.planes[0], np.int16, frame.samples) for frame in frames]
-        decoded = np.concatenate(sound).astype(np.float32) / 32768 if sound else _NOTHING
+        sound = [frame.to_ndarray()[0] for frame in frames]
+        decoded: Sound = np.concatenate(sound).astype(np.float32) * np.float32(1 / 32768) if sound else _NOTHING
         self._silence = None if decoded.any() else (payload, decoded)
         return decoded
 

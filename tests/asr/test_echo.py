@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from services.asr.echo import RATE, STALE, TIMES, WINDOW, EchoGuard
-from services.asr.engine import Sound
+from services.asr.echo import STALE, TIMES, WINDOW, EchoGuard
+from services.asr.engine import RATE, Sound
 from services.asr.voice import FRAME
 
 DELAY = RATE * 100 // 1000
