@@ -11,19 +11,23 @@ def _set(words: str) -> frozenset[str]:
 
 
 _BACKCHANNELS = _set(
-    "huh yeah yea yep yup yes ya okay ok kay right sure alright good great nice cool exactly indeed wow really "
-    "interesting gotcha see hehe heh"
+    "huh yeah yea yep yup yes ya okay ok kay right sure alright good great nice cool indeed wow really "
+    "interesting gotcha see hehe heh true absolutely definitely exactly totally perfect fine agreed understood"
 )
 """Words that, alone or together, ask for nothing; besides them all that is hummed or laughed."""
 
 _HUMMED = re.compile(r"(m+h*m*h*m*|h+m+|u+h+(m+|h*u+h+)?|a+h+(a+h*)?|o+h+|e+h+|((ha|he|ho)+h?))")
 
-_BACKCHANNEL_PHRASES = ("i see", "got it", "of course", "go on", "all right", "i know", "fair enough", "makes sense")
+_BACKCHANNEL_PHRASES = (
+    *("i see", "got it", "of course", "go on", "all right", "i know", "fair enough", "makes sense", "sounds good"),
+    *("good point", "that's right", "that's true"),
+)
 _LONGEST_BACKCHANNEL = 4
 
 _CALLS = _set(
     "stop wait no nope not hold hey pause quiet enough cancel sorry excuse hello hi listen help shut please never next "
-    "what why how who when where which can could do does is are tell"
+    "what why how who when where which can could do does is are tell "
+    "skip repeat again back louder quieter slower faster slow shorter longer moment minute second thanks but actually"
 )
 """Words that a person who wants something of the avatar begins with."""
 
@@ -69,11 +73,11 @@ CERTAIN = -0.7
 DOUBTFUL = -0.9
 """Below it a draft of little sound is not believed yet."""
 
-MURMURS = ((-0.85, _LONGEST_BACKCHANNEL), (-0.5, 2))
-"""Below such a confidence so many words are a murmur, if they are short."""
-
 SHORT_MS = 800
 """Of voice: a syllable or three."""
+
+MURMURS = ((-0.85, _LONGEST_BACKCHANNEL, 1100), (-0.5, 2, SHORT_MS))
+"""Below such a confidence so many words in so much voice, ms, are a murmur."""
 
 INCREDIBLE = -1.6
 NO_SPEECH = 0.6
@@ -144,9 +148,12 @@ def is_backchannel(text: str) -> bool:
 def is_murmur(text: str, words: Words, voiced_ms: float) -> bool:
     """Whether this is short and unclear, as "mm-hm" is, which Whisper has no letters for; and no call for attention."""
     said = plain(text)
-    if voiced_ms >= SHORT_MS or "?" in text or _CALLS & set(said):
+    if "?" in text or _CALLS & set(said):
         return False
-    return any(words.confidence < unclear and len(said) <= longest for unclear, longest in MURMURS)
+    return any(
+        words.confidence < unclear and len(said) <= longest and voiced_ms < shorter_ms
+        for unclear, longest, shorter_ms in MURMURS
+    )
 
 
 def _is_backchannel_word(word: str) -> bool:

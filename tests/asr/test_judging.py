@@ -37,6 +37,8 @@ from services.asr.whisper_engine import without_loops
             "Wow.",
             "All right.",
         ),
+        "Sounds good.",
+        "Absolutely, that's right.",
     ],
 )
 def test_backchannels(text: str) -> None:
@@ -179,7 +181,7 @@ def test_a_murmur_asks_for_nothing(text: str, confidence: float) -> None:
     assert not read(Words(text, confidence, 0.2), 1500).backchannel
 
 
-@pytest.mark.parametrize("text", ["Stop.", "Wait a", "What?", "No."])
+@pytest.mark.parametrize("text", ["Stop.", "Wait a", "What?", "No.", "One moment.", "Go back.", "Shorter."])
 def test_a_call_is_never_a_murmur(text: str) -> None:
     """However unclear: whoever may have said "stop" is obeyed."""
     assert not read(Words(text, -1.3, 0.2), 400).backchannel
