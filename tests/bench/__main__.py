@@ -11,19 +11,21 @@ import numpy as np
 import psutil
 
 from services.stack.local import LocalStack
+from tests.bench.browser import buffers_ms
 from tests.bench.conversation import Results, answers, interruptions, listen, pauses
 from tests.viewer import Viewer, eventually
 
 HOW = {
     "e2e_latency_ms": "question sent on the control socket to the first voiced 20 ms of sound decoded at the viewer",
     "first_lip_movement_ms": "question sent to the first decoded picture whose mouth moves more than at rest",
-    "interruption_to_silence_ms": "cancel sent to the last voiced 20 ms decoded (the viewer's jitter buffer included)",
+    "interruption_to_silence_ms": "cancel sent to the last voiced 20 ms decoded; 40 ms of it its jitter buffer",
     "voice_to_pause_ms": "user_speaking sent to the last voiced 20 ms decoded before the gap",
     "voice_over_to_speech_ms": "its end sent, 300 ms later, to the first voiced 20 ms decoded after it",
     "av_skew_ms": "lag between mouth opening and loudness on the sender's clock, absolute, one value an answer",
     "av_skew_median_ms": "the same with its sign; positive: the mouth is late",
     "final_fps": "decoded pictures a second over the listening, half idle, half speech",
     "longest_frame_gap_ms": "longest time between two decoded pictures in it",
+    "browser_buffer_ms": "how long headless Chromium keeps them back; the viewer here keeps sound for 40, pictures not",
     "cpu_percent": "of one core, over the listening",
     "rss_mb": "resident memory at its end",
 }
@@ -78,6 +80,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder)) as stack:
         say(f"The stack runs at {stack.url}")
         numbers = asyncio.run(measure(stack, options.trials, options.seconds))
+        say("How long a browser keeps sound and pictures back")
+        numbers["browser_buffer_ms"] = buffers_ms(stack.url) or "no chromium here"
     say("")
     for name, value in numbers.items():
         shown = "  ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)

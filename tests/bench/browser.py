@@ -1,0 +1,49 @@
+"""How long a browser keeps sound and pictures back before they are heard and seen: its jitter buffers."""
+
+import shutil
+import time
+
+from playwright.sync_api import sync_playwright
+
+FLAGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio")
+
+KEEP_CONNECTIONS = """
+window.connections = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...options) {
+    super(...options);
+    connections.push(this);
+  }
+};
+"""
+
+BUFFERS = """async () => {
+  const buffers = {};
+  for (const connection of connections)
+    for (const entry of (await connection.getStats()).values())
+      if (entry.type === "inbound-rtp")
+        buffers[entry.kind] = [entry.jitterBufferDelay, entry.jitterBufferEmittedCount];
+  return buffers;
+}"""
+
+
+def buffers_ms(url: str, seconds: float = 10) -> dict[str, float] | None:
+    """Mean delay of each kind of track in headless Chromium, ms, once it has settled; None without Chromium."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        return None
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        page = browser.new_page()
+        page.add_init_script(KEEP_CONNECTIONS)
+        page.goto(url)
+        page.wait_for_function("() => document.getElementById('face').videoWidth === 512", timeout=30_000)
+        time.sleep(8)
+        before = page.evaluate(BUFFERS)
+        time.sleep(seconds)
+        after = page.evaluate(BUFFERS)
+        browser.close()
+    return {
+        kind: round(1000 * (after[kind][0] - delay) / (after[kind][1] - count), 1)
+        for kind, (delay, count) in before.items()
+    }
