@@ -41,9 +41,10 @@ compose-test: .venv/.installed-dev ## the end-to-end tests against containers; s
 	@tools/chromium
 	@tools/compose-test
 
-test-vllm: .venv/.installed-dev ## the model side against a real vLLM server, at VLLM_URL
-	@test -n "$$VLLM_URL" || { echo "Say where vLLM is: VLLM_URL=http://127.0.0.1:8001/v1 make test-vllm"; exit 2; }
-	$(PY) -m pytest tests/rag/test_real_vllm.py
+test-vllm: .venv/.installed-dev ## answers against a real vLLM at VLLM_URL, ears against one with a Whisper at VLLM_ASR_URL
+	@test -n "$$VLLM_URL$$VLLM_ASR_URL" || \
+	  { echo "Say where vLLM is: VLLM_URL or VLLM_ASR_URL=http://127.0.0.1:8001/v1 make test-vllm"; exit 2; }
+	$(PY) -m pytest $(if $(VLLM_URL),tests/rag/test_real_vllm.py) $(if $(VLLM_ASR_URL),tests/asr/test_real_vllm.py)
 
 setup-echomimic: .venv-echomimic/.installed ## the environment of RENDER_ENGINE=echomimic: torch and its libraries, 5 GB
 
