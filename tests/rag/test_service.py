@@ -186,7 +186,7 @@ CHAT = [{"role": "user", "content": "hi"}]
         ("/v1/answer", ANSWER | {"turn": 0}, "turn"),
         ("/v1/answer", ANSWER | {"session": "../x"}, "session"),
         ("/v1/answer", {"turn": 1, "text": "hi"}, "session"),
-        ("/v1/answer", ANSWER | {"history": [{"role": "robot", "content": "x"}]}, "history.0.role"),
+        ("/v1/answer", ANSWER | {"history": [{"role": "robot", "content": "x"}]}, "history[0].role"),
         ("/v1/answer", ANSWER | {"history": "x"}, "history"),
         ("/v1/search", {"query": ""}, "query"),
         ("/v1/search", {"query": "x", "k": 0}, "k"),
@@ -195,7 +195,7 @@ CHAT = [{"role": "user", "content": "hi"}]
         ("/v1/chat/completions", {"messages": []}, "messages"),
         ("/v1/chat/completions", {"messages": [{"role": "assistant", "content": "x"}]}, "messages"),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": " "}]}, "messages"),
-        ("/v1/chat/completions", {"messages": [{"role": "user"}]}, "messages.0.content"),
+        ("/v1/chat/completions", {"messages": [{"role": "user"}]}, "messages[0].content"),
         ("/v1/chat/completions", {"messages": CHAT, "stream": "perhaps"}, "stream"),
     ],
 )
