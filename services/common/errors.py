@@ -1,6 +1,6 @@
 """Errors as users meet them: RFC 9457 problem documents with a sentence that says what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -9,9 +9,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from services.common.complaints import OWN, complaint, field_of
 from services.common.logs import logger
 
 PROBLEM_JSON = "application/problem+json"
+
+NO_OBJECT = "The body is not a JSON object, sent with content-type: application/json"
+
+MOST_TOLD = 3
+"""Fields that the sentence tells of; the list has all of them."""
+
+_PARTS = {("body",), ("query",), ("path",), ("header",)}
+"""What FastAPI puts before a field's name."""
 
 
 class Problem(Exception):
@@ -40,13 +49,15 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, invalid: RequestValidationError) -> JSONResponse:
-        return invalid_request(invalid).response()
+        return invalid_request(invalid.errors()).response()
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         detail = str(error.detail)
         if detail == HTTPStatus(error.status_code).phrase:  # the router's own words
             detail = f"{request.method} {request.url.path} is not a call of this service; /docs lists them."
+        elif error.status_code == HTTPStatus.BAD_REQUEST:  # the framework's words about a body that it cannot read
+            detail = "The body cannot be read: send a JSON object in UTF-8, or the form that /docs shows."
         return Problem(error.status_code, detail, headers=error.headers).response()
 
     @app.exception_handler(Exception)
@@ -55,19 +66,22 @@ def install_problem_handlers(app: FastAPI) -> None:
         return Problem(500, "Something unexpected went wrong; the service's log has the details.").response()
 
 
-def invalid_request(invalid: RequestValidationError) -> Problem:
-    """The 422 that names each field that is wrong; its member `errors` lists them."""
-    errors = [_complaint(e) for e in invalid.errors()]
-    detail = "; ".join(f"{e['field']}: {e['message']}" for e in errors[:5])
-    return Problem(422, detail, errors=errors)
+def invalid_request(errors: Iterable[Mapping[str, Any]], not_whole: str = NO_OBJECT) -> Problem:
+    """The 422 with a sentence for each field that is wrong; its member `errors` lists them.
+
+    `not_whole` is said where no field is wrong, but all of it.
+    """
+    found = [_named(error, not_whole) for error in errors]
+    return Problem(422, " ".join(each["message"] for each in found[:MOST_TOLD]), errors=found)
 
 
-def _complaint(error: Mapping[str, Any]) -> dict[str, str]:
-    """The field of a refused body and what is wrong with it, in words for whoever sent it."""
+def _named(error: Mapping[str, Any], not_whole: str) -> dict[str, str]:
+    """The field of a refused body, "body" for all of it, and the sentence about it."""
+    where = tuple(error["loc"])
     if error["type"] == "json_invalid":
-        at = f" (at byte {error['loc'][-1]})" if error["loc"] else ""
-        return {"field": "body", "message": f"not JSON{at}"}
-    if error["type"] in ("model_attributes_type", "dict_type") and error["loc"] == ("body",):
-        return {"field": "body", "message": "a JSON object is expected, sent with content-type: application/json"}
-    field = ".".join(str(part) for part in error["loc"] if part != "body")
-    return {"field": field or "body", "message": error["msg"].removeprefix("Value error, ")}
+        at = f" (see character {where[-1]})" if where else ""
+        return {"field": "body", "message": f"{not_whole}{at}."}
+    field = field_of({**error, "loc": where[1:] if where[:1] in _PARTS else where})
+    if not field and error["type"] != OWN:
+        return {"field": "body", "message": f"{not_whole}."}
+    return {"field": field or "body", "message": f"{complaint(error, field)}."}

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.common.complaints import complaint, field_of
+
 
 class Settings(BaseSettings):
     """Addresses, ports and logging. Port properties include `PORT_OFFSET`, which moves all of them as a block."""
@@ -93,9 +95,8 @@ def complaints(error: ValidationError) -> list[str]:
     """One sentence for each wrong key."""
     sentences = []
     for e in error.errors():
-        what = e["msg"].removeprefix("Value error, ")
-        key = ".".join(map(str, e["loc"])).upper()
+        key = field_of(e).upper()
         # A secret that is refused must not end up in a terminal's history or a log.
         shown = "." if key.endswith(("SECRET", "KEY")) else f", but it is {e['input']!r:.60}."
-        sentences.append(f"{key}: {what}{shown}" if key else what)
+        sentences.append(complaint(e, key) + (shown if key else "."))
     return sentences

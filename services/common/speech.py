@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from services.common.complaints import Spelled
+
 Viseme = Literal["SIL", "PP", "FF", "TH", "DD", "KK", "CH", "SS", "NN", "RR", "AA", "EH", "IH", "OH", "OU"]
 VISEMES: tuple[Viseme, ...] = get_args(Viseme)
 """The fifteen mouth shapes of the Oculus lip-sync set, in its order."""
@@ -16,7 +18,8 @@ VISEMES: tuple[Viseme, ...] = get_args(Viseme)
 CHUNK_MS = (160, 320)
 """Shortest and longest sound chunk; only a turn's last may be shorter."""
 
-SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+SessionId = Annotated[str, Spelled("[A-Za-z0-9_-]{1,64}", "1 to 64 of the characters A-Z, a-z, 0-9, _ and -")]
+JoinToken = Annotated[str, Field(max_length=4096), Spelled("[!-~]+", "printable ASCII without spaces, and not empty")]
 Ms = Annotated[int, Field(ge=0, le=3_600_000)]
 
 
@@ -34,10 +37,10 @@ class Chunk(BaseModel):
     def _is_base64_of_samples(cls, value: str) -> str:
         try:
             size = len(base64.b64decode(value, validate=True))
-        except (binascii.Error, ValueError) as error:
-            raise ValueError(f"not base64: {error}") from None
+        except (binascii.Error, ValueError):
+            raise ValueError("it is not base64") from None
         if size % 2:
-            raise ValueError(f"{size} bytes is not a whole number of 16-bit samples")
+            raise ValueError(f"its {size} bytes are not a whole number of 16-bit samples")
         return value
 
     def pcm(self) -> bytes:

@@ -12,6 +12,7 @@ from services.common.logs import logger
 from services.common.service import Check, create_service, serve
 from services.common.settings import read_settings
 from services.orchestrator_api.lib.clients import Asr, Gateway, Rag, Renderer, Services, Tts
+from services.orchestrator_api.lib.hosts import KnownHosts
 from services.orchestrator_api.lib.page import Page
 from services.orchestrator_api.lib.sessions import Sessions
 from services.orchestrator_api.lib.surroundings import After
@@ -56,6 +57,7 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
             allow_headers=["*"],
             expose_headers=["Location", "Retry-After"],
         )
+    app.add_middleware(KnownHosts, allowed=settings.hosts())
     for routes in (session, answer, style, control):
         app.include_router(routes.api)
     app.mount("/", Page(), name="page")

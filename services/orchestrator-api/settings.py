@@ -1,6 +1,8 @@
 """The orchestrator's settings."""
 
+import socket
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -18,6 +20,7 @@ class OrchestratorSettings(Settings):
     ice_urls: str = ""
     turn_secret: str = Field(default="", repr=False)
     cors_origins: str = ""
+    allowed_hosts: str = ""
 
     @model_validator(mode="after")
     def _secrets_are_there(self) -> Self:
@@ -34,6 +37,11 @@ class OrchestratorSettings(Settings):
     def origins(self) -> list[str]:
         """Origins of pages on other hosts that may call the API."""
         return _listed(self.cors_origins)
+
+    def hosts(self) -> list[str]:
+        """Names of the internet that this machine may be called by."""
+        own = (urlsplit(self.public_url).hostname or "", socket.gethostname())
+        return [name.lower() for name in (*_listed(self.allowed_hosts), *own) if name]
 
 
 def _listed(text: str) -> list[str]:

@@ -35,6 +35,14 @@ class Corpus:
                 if path.is_file() and path.resolve().is_relative_to(root):
                     yield source_name(path.relative_to(root)), path
 
+    def without_documents(self) -> str:
+        """Why there is nothing to read, and what to do, as a sentence."""
+        if not self.folder.is_dir():
+            return (
+                f"There is no folder {self.folder}: make it and put documents there, or set CORPUS_DIR to another one."
+            )
+        return f"There are no documents in {self.folder}: put Markdown, text, HTML, PDF, DOCX or CSV files there."
+
     def read(self, path: Path) -> bytes:
         """A file's bytes, as they were at one moment. Raises `Unreadable`."""
         try:

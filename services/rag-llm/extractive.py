@@ -1,5 +1,6 @@
 """The engine that needs no model: the documents' own sentences, chosen to answer, with small talk by example."""
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 
 from services.common.answering import AnswerEvent, Delta, Done, Retrieval
@@ -9,10 +10,13 @@ from services.rag_llm.knowledge import Found
 from services.rag_llm.router import Route
 from services.rag_llm.sentences import split_clauses, split_sentences
 from services.rag_llm.settings import ExtractiveConfig
-from services.rag_llm.terms import terms
+from services.rag_llm.terms import STOPWORDS, terms
 
 MAX_NAMED = 3
 """Titles, or headings, that are named in one sentence."""
+SOON_SAID = 6
+"""Words of a title that nobody minds hearing in a greeting."""
+_AFTER_HEAD = re.compile(r"(?<=\w)(?:[:;]|\s+[-–—|(])\s*")
 ABOUT_SHARE = 0.2
 """Of the question's words, by weight, that a title holds if the question is about its document."""
 
@@ -107,5 +111,18 @@ def _listed(named: Sequence[str], joint: str) -> str:
 
 
 def subjects(titles: Sequence[str]) -> str:
-    """A few titles as a phrase: `the voice, privacy or hardware`."""
-    return _listed(list(dict.fromkeys(map(_phrase, titles)))[:MAX_NAMED], "or")
+    """A few titles as a phrase, short ones first: `the voice, privacy or hardware`."""
+    named = sorted(titles, key=lambda title: len(title.split()) > SOON_SAID)
+    return _listed(list(dict.fromkeys(_phrase(_soon_said(title)) for title in named))[:MAX_NAMED], "or")
+
+
+def _soon_said(title: str) -> str:
+    """A long title up to its colon, dash or bracket, or else to the end of one of its first phrases."""
+    if len(title.split()) <= SOON_SAID:
+        return title
+    words = _AFTER_HEAD.split(title, maxsplit=1)[0].split()
+    if len(words) > SOON_SAID:
+        little = [word.lower() in STOPWORDS for word in words]  # "of the" begins a phrase
+        ends = (n for n in range(SOON_SAID, 0, -1) if little[n] and not little[n - 1])
+        words = words[: next(ends, SOON_SAID)]
+    return " ".join(words).rstrip(",")

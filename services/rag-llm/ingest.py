@@ -117,12 +117,13 @@ def _read_all(corpus: Corpus, old: Index | None, writer: Writer, report: Report,
 def main() -> None:
     """`python -m services.rag_llm.ingest`, or `make ingest`. A running service takes the new index over."""
     settings, config = read_settings(RagSettings), read_config()
-    if not settings.corpus_dir.is_dir():
-        raise SystemExit(f"There is no folder {settings.corpus_dir}: put documents there, or set CORPUS_DIR.")
+    corpus = Corpus(settings.corpus_dir, config.ingest)
+    if not corpus.folder.is_dir():
+        raise SystemExit(corpus.without_documents())
     bar = Bar()
     try:
         store = Store(settings.index_folder())
-        _, outcome = ingest(Corpus(settings.corpus_dir, config.ingest), store, open_embedder(config), bar)
+        _, outcome = ingest(corpus, store, open_embedder(config), bar)
     except OSError as error:
         raise SystemExit(f"The index cannot be written ({error}): set INDEX_DIR to a folder that can.") from None
     except KeyboardInterrupt:

@@ -140,10 +140,7 @@ class Knowledge:
                 logger().warning("a document was skipped", source=source, reason=reason)
         self._skipped = outcome.skipped
         if not outcome.documents:
-            logger().warning(
-                "there are no documents: put Markdown, text, HTML, PDF, DOCX or CSV files into the corpus folder",
-                corpus_dir=str(self._corpus.folder),
-            )
+            logger().warning(self._corpus.without_documents())
         if outcome.wrote:
             logger().info(
                 "the corpus is read",

@@ -99,7 +99,7 @@ class OpenAIRoute(APIRoute):
             try:
                 return await handle(request)
             except RequestValidationError as invalid:
-                problem = invalid_request(invalid)
+                problem = invalid_request(invalid.errors())
                 param = problem.more["errors"][0]["field"]
             except Problem as raised:
                 problem, param = raised, None

@@ -22,7 +22,7 @@ from services.common.heartbeat import beat
 from services.common.logs import configure_logs, logger
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
-from services.common.speech import SessionId, Speech
+from services.common.speech import JoinToken, SessionId, Speech
 from services.renderer.engine import Engine
 from services.renderer.engines import EngineUnavailableError, load_engine
 from services.renderer.publisher import Target
@@ -46,7 +46,7 @@ class NewSession(BaseModel):
 
     session: SessionId
     publish_url: AnyHttpUrl
-    token: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[!-~]+$")]
+    token: JoinToken
     avatar: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     style: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 

@@ -16,12 +16,16 @@ RUN = ROOT / ".run"
 
 def environment(overrides: Mapping[str, str] | None = None) -> dict[str, str]:
     """`.env` under the shell's variables under `overrides`; a blank TOKEN_SECRET becomes one that is kept in `.run`."""
-    env = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None}
-    env |= os.environ
+    env = written() | os.environ
     env |= overrides or {}
     env["TOKEN_SECRET"] = env.get("TOKEN_SECRET") or kept_secret()
     env["PYTHONUNBUFFERED"] = "1"
     return env
+
+
+def written() -> dict[str, str]:
+    """What stands in `.env`."""
+    return {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None}
 
 
 def kept_secret() -> str:

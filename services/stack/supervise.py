@@ -5,13 +5,14 @@ which one it was.
 """
 
 import ctypes
+import difflib
 import multiprocessing
 import shlex
 import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +27,7 @@ from services.common.settings import complaints
 from services.orchestrator_api.settings import OrchestratorSettings
 from services.rag_llm.settings import RagSettings
 from services.renderer.settings import RendererSettings
-from services.stack.environment import ROOT, environment
+from services.stack.environment import ROOT, environment, written
 from services.stack.processes import Process, StackError, free_offset, processes
 from services.tts.settings import TtsSettings
 
@@ -35,8 +36,15 @@ START_SECONDS = 60
 engine that compiles takes longer, and is waited for."""
 
 
+SETTINGS = (AsrSettings, OrchestratorSettings, RagSettings, RendererSettings, TtsSettings)
+OTHERS_SETTINGS = frozenset({"SFU_BIND", "SFU_UDP_PORT", "SFU_ADVERTISE", "TURN_EXTERNAL_IP", "COMPOSE_FILE"})
+"""Keys of `.env` that only the gateway or compose read."""
+
+
 def up(overrides: Mapping[str, str] | None = None) -> int:
     """Start everything, print its state, wait for the end. Returns the exit status; 0 after Ctrl-C or SIGTERM."""
+    for sentence in unknown_settings(written()):
+        sys.stderr.write(f"{sentence}\n")
     env = environment(overrides)
     check_settings(env)
     parts = processes(env)
@@ -60,10 +68,27 @@ def up(overrides: Mapping[str, str] | None = None) -> int:
     return 0
 
 
+def known_settings() -> frozenset[str]:
+    """Every key that something here reads."""
+    return OTHERS_SETTINGS.union(*({key.upper() for key in settings.model_fields} for settings in SETTINGS))
+
+
+def unknown_settings(keys: Iterable[str]) -> list[str]:
+    """A sentence for each key of `.env` that nothing here reads, with the one that was probably meant."""
+    known = known_settings()
+    sentences = []
+    for key in keys:
+        if key not in known and not key.startswith("COMPOSE_"):  # compose has many of its own
+            near = difflib.get_close_matches(key.upper(), known, 1)
+            meant = f"; did you mean {near[0]}?" if near else "."
+            sentences.append(f"{key} in .env is not a setting of FlashbackAvatars{meant}")
+    return sentences
+
+
 def check_settings(env: Mapping[str, str]) -> None:
     """Raises StackError for what the services would refuse to start with, before any of them starts."""
     wrong = set[str]()
-    for settings in (AsrSettings, OrchestratorSettings, RagSettings, RendererSettings, TtsSettings):
+    for settings in SETTINGS:
         try:
             settings.model_validate(
                 {key.lower(): value for key, value in env.items() if key.lower() in settings.model_fields}

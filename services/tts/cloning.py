@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Header, UploadFile
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from services.common.complaints import Spelled
 from services.common.errors import Problem
 from services.common.logs import logger
 from services.tts.catalog import Catalog, bundled
@@ -18,6 +19,12 @@ from services.tts.settings import TtsSettings
 
 MAX_UPLOAD = 20 * 1024 * 1024
 """Bytes of a request: half a minute of WAV at 96 kHz, 24 bit, stereo fits."""
+
+Language = Annotated[
+    str,
+    Field(max_length=35),
+    Spelled("[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", "the tag of a language, such as en or en-us"),
+]
 
 
 class VoiceInfo(BaseModel):
@@ -171,7 +178,7 @@ def routes(cloning: Cloning) -> APIRouter:
         audio: Annotated[UploadFile, File(description="6 to 30 s of one person's speech: WAV, FLAC, MP3, Ogg Opus")],
         consent: Annotated[str, Form(description="true: the person whose voice it is agrees")],
         statement: Annotated[str, Form(description="what they agreed to, in words", max_length=2000)],
-        language: Annotated[str, Form(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)] = "en",
+        language: Annotated[Language, Form()] = "en",
     ) -> Cloned:
         """Make a voice. Recording, statement, date and a hash are kept; the `voice_token` is told this once."""
         if consent.strip().lower() != "true":

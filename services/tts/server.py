@@ -18,7 +18,7 @@ from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import SessionId, Speech
 from services.tts.catalog import load
-from services.tts.cloning import MAX_UPLOAD, Cloning, routes
+from services.tts.cloning import MAX_UPLOAD, Cloning, Language, routes
 from services.tts.settings import TtsSettings
 from services.tts.speaking import Cancelled, Speaker
 from services.tts.text.lines import lines_of
@@ -40,7 +40,7 @@ class SpeakRequest(BaseModel):
     text: str
     voice: Annotated[str, Field(max_length=64)] | None = None
     voice_token: Annotated[str, Field(max_length=128)] | None = Field(default=None, repr=False)
-    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)] | None = None
+    language: Language | None = None
     sr: Rate | None = None
 
     @field_validator("text")

@@ -51,7 +51,7 @@ def test_whisper_takes_any_length(whisper: Transcriber, seconds: float) -> None:
 @pytest.mark.parametrize(("model", "language"), [("/nowhere", "en"), ("large-v3", "en"), ("tiny.en", "de")])
 def test_a_model_that_is_not_there_is_a_sentence(model: str, language: str) -> None:
     """The end of the start, with what to do; nothing is fetched from a hub."""
-    with pytest.raises(EngineError, match=r"ASR_MODEL .*(use tiny.en|another model)"):
+    with pytest.raises(EngineError, match=r"ASR_MODEL .*(not on this machine; use tiny.en|another model)"):
         WhisperTranscriber(model, language, 1)
 
 

@@ -266,9 +266,14 @@ async def test_a_tone_is_no_voice(asr: Asr, gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"ASR_MODEL": "/nowhere"}, "asr cannot start: ASR_MODEL '/nowhere' cannot be loaded"),
+        (
+            {"ASR_MODEL": "large-v3"},
+            "asr cannot start: ASR_MODEL 'large-v3' is not on this machine; use tiny.en, or the folder of a "
+            "model for faster-whisper.",
+        ),
+        ({"ASR_MODEL": "/nowhere"}, "asr cannot start: ASR_MODEL '/nowhere' is not on this machine; use"),
         ({"ASR_ENGINE": "openai"}, "asr cannot start: ASR_ENGINE=openai needs ASR_OPENAI_URL"),
-        ({"ASR_ENGINE": "parrot"}, "ASR_ENGINE: Input should be 'whisper', 'openai' or 'off'"),
+        ({"ASR_ENGINE": "parrot"}, "ASR_ENGINE must be 'whisper', 'openai' or 'off'"),
     ],
 )
 def test_a_start_that_cannot_be_is_a_sentence(settings: dict[str, str], sentence: str) -> None:
@@ -279,4 +284,5 @@ def test_a_start_that_cannot_be_is_a_sentence(settings: dict[str, str], sentence
     )
     assert ended.returncode == 1
     assert sentence in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
     assert "Traceback" not in ended.stderr

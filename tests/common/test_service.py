@@ -40,6 +40,10 @@ async def http(missing: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     async def double(body: Body) -> int:
         return body.number * 2
 
+    @app.post("/triple")
+    async def triple(number: int) -> int:
+        return number * 3
+
     @app.get("/refuse")
     async def refuse() -> None:
         raise Problem(429, "Too many at once.", headers={"Retry-After": "3"}, limit=5)
@@ -67,9 +71,13 @@ async def test_it_is_alive_and_ready_and_measured(http: httpx.AsyncClient, missi
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "named"),
     [
-        ("POST", "/double", b'{"number":"x"}', 422, "number"),
-        ("POST", "/double", b"{}", 422, "number"),
-        ("POST", "/double", b"{", 422, ""),
+        ("POST", "/double", b'{"number":"x"}', 422, "number must be a whole number."),
+        ("POST", "/double", b"{}", 422, "number is missing."),
+        ("POST", "/double", b"{", 422, "The body is not a JSON object"),
+        ("POST", "/double", b"", 422, "The body is not a JSON object"),
+        ("POST", "/double", b"[]", 422, "The body is not a JSON object"),
+        ("POST", "/double", b"\xff", 400, "The body cannot be read"),
+        ("POST", "/triple?number=x", b"", 422, "number must be a whole number."),
         ("POST", "/double", b" " * 101, 413, "100 bytes"),
         ("GET", "/refuse", b"", 429, "Too many"),
         ("GET", "/break", b"", 500, "unexpected"),

@@ -36,25 +36,28 @@ async def test_a_bad_message_is_answered_and_the_socket_stays_open(stack: Stack)
     """Whatever is sent, an error event says what is wrong with it, and the next question is answered."""
     opened = await stack.open()
     async with stack.page(opened) as page:
-        bad: list[str | bytes] = [
-            "",
-            "not json",
-            "[]",
-            "null",
-            "{}",
-            '{"type":"dance"}',
-            '{"type":"user_speaking"}',
-            '{"type":"start_reply","text":"  "}',
-            json.dumps({"type": "start_reply", "text": "x" * 4001}),
-            '{"type":"set_style"}',
-            '{"type":"set_style","style":"neon"}',
-            b"\x00\x01",
-            "{" * 5000,
+        no_object = "The message is not a JSON object."
+        bad: list[tuple[str | bytes, str]] = [
+            ("", no_object),
+            ("not json", no_object),
+            ("[]", no_object),
+            ("null", no_object),
+            ("{}", "type is missing."),
+            ('{"type":"dance"}', "type must be one of 'user_speaking', 'start_reply', 'cancel', 'set_style'."),
+            ('{"type":"user_speaking"}', "speaking is missing."),
+            ('{"type":"user_speaking","speaking":7}', "speaking must be true or false."),
+            ('{"type":"start_reply","text":"  "}', "text: there is nothing but white space in it."),
+            (json.dumps({"type": "start_reply", "text": "x" * 4001}), "text must not have more than 4000 characters."),
+            ('{"type":"start_reply","text":NaN}', "text must be a string."),
+            ('{"type":"set_style"}', "style is missing."),
+            ('{"type":"set_style","style":"neon"}', "style: there is no 'neon'; choose one of studio, night."),
+            (b"\x00\x01", "Send JSON as text, not binary."),
+            ("{" * 5000, no_object),
         ]
-        for message in bad:
+        for message, said in bad:
             await page.socket.send(message)
             error = await page.type("error")
-            assert error.detail, message
+            assert error.detail == said, message
         await page.say("start_reply", text="Still there?")
         await page.state("listening", 1)
     assert len(page.of("caption")) == 10

@@ -145,6 +145,15 @@ def test_from_a_shell(tmp_path: Path) -> None:
     assert f"{len(DOCUMENTS) + 1} of {len(DOCUMENTS) + 1} files" in done.stderr
 
 
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """The shell's ingest names it and says what to do."""
+    env = os.environ | {"CORPUS_DIR": str(tmp_path / "nowhere"), "INDEX_DIR": str(tmp_path / "index")}
+    command = [sys.executable, "-m", "services.rag_llm.ingest"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"There is no folder {tmp_path}/nowhere: make it and put documents there" in done.stderr
+
+
 def test_each_corpus_has_an_index_of_its_own(tmp_path: Path) -> None:
     """Two corpora under one INDEX_DIR never share an index, and one corpus always finds its own."""
     one, other = (RagSettings(corpus_dir=tmp_path / name, index_dir=tmp_path / "index") for name in ("a", "b"))

@@ -136,9 +136,17 @@ async def test_an_index_made_beside_the_service_is_taken_over(
     await until(knows_it)
 
 
-@pytest.mark.parametrize("folder", ["empty", "nowhere"])
-async def test_no_documents(tmp_path: Path, folder: str, config: Config) -> None:
-    """Without documents the service is up, says so, and takes the first ones without a restart."""
+@pytest.mark.parametrize(
+    ("folder", "logged"),
+    [
+        ("empty", "There are no documents in {}: put Markdown"),
+        ("nowhere", "There is no folder {}: make it and put documents there, or set CORPUS_DIR to another one."),
+    ],
+)
+async def test_no_documents(
+    tmp_path: Path, folder: str, logged: str, config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without documents the service is up, says so with the folder, and takes the first ones without a restart."""
     (tmp_path / "empty").mkdir()
     settings = RagSettings(corpus_dir=tmp_path / folder, index_dir=tmp_path / "index")
     async with (
@@ -146,6 +154,7 @@ async def test_no_documents(tmp_path: Path, folder: str, config: Config) -> None
         httpx.AsyncClient(base_url=address, timeout=20) as client,
     ):
         await ready(client)
+        assert logged.format(settings.corpus_dir) in capsys.readouterr().out
         heard = await ask(client, "How much does it weigh?")
         assert heard.route == "empty"
         assert "There are no documents yet" in heard.text
@@ -186,7 +195,7 @@ CHAT = [{"role": "user", "content": "hi"}]
         ("/v1/answer", ANSWER | {"turn": 0}, "turn"),
         ("/v1/answer", ANSWER | {"session": "../x"}, "session"),
         ("/v1/answer", {"turn": 1, "text": "hi"}, "session"),
-        ("/v1/answer", ANSWER | {"history": [{"role": "robot", "content": "x"}]}, "history.0.role"),
+        ("/v1/answer", ANSWER | {"history": [{"role": "robot", "content": "x"}]}, "history[0].role"),
         ("/v1/answer", ANSWER | {"history": "x"}, "history"),
         ("/v1/search", {"query": ""}, "query"),
         ("/v1/search", {"query": "x", "k": 0}, "k"),
@@ -195,7 +204,7 @@ CHAT = [{"role": "user", "content": "hi"}]
         ("/v1/chat/completions", {"messages": []}, "messages"),
         ("/v1/chat/completions", {"messages": [{"role": "assistant", "content": "x"}]}, "messages"),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": " "}]}, "messages"),
-        ("/v1/chat/completions", {"messages": [{"role": "user"}]}, "messages.0.content"),
+        ("/v1/chat/completions", {"messages": [{"role": "user"}]}, "messages[0].content"),
         ("/v1/chat/completions", {"messages": CHAT, "stream": "perhaps"}, "stream"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.rag_llm.extractive import subjects
 from services.rag_llm.naming import named
 from services.rag_llm.rows import say_row
 from services.rag_llm.tables import Row
@@ -91,3 +92,25 @@ def test_a_table_of_properties(row: Row, title: str, said: str) -> None:
 def test_pronouns(sentence: str, before: str, said: str | None) -> None:
     """A leading pronoun is replaced by the subject before it, where that is plain."""
     assert named(sentence, before) == said
+
+
+@pytest.mark.parametrize(
+    ("titles", "said"),
+    [
+        ([], ""),
+        (["Privacy"], "privacy"),
+        (["Privacy", "The voice", "Privacy", "Hardware", "Aurora 3"], "privacy, the voice or hardware"),
+        (
+            ["Terms and conditions of the home insurance for owners and tenants", "Swimming pool", "Tool hire"],
+            "swimming pool, tool hire or terms and conditions",
+        ),
+        (["Minutes of the Residents' Meeting – third quarter, held in the hall"], "Minutes of the Residents' Meeting"),
+        (["Attention: a survey of what models look at, and why that matters"], "attention"),
+        (["Robots – a buyer's guide"], "robots – a buyer's guide"),
+        (["One, two, three, four, five, six, seven"], "one, two, three, four, five, six"),
+        (["An Investigation into the Effects of Sleep on the Memory of Adults"], "An Investigation into the Effects"),
+    ],
+)
+def test_a_greeting_names_few_titles_and_short_ones(titles: list[str], said: str) -> None:
+    """At most three, each soon said: long ones come last and are cut where it makes sense."""
+    assert subjects(titles) == said

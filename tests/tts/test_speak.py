@@ -177,10 +177,10 @@ def test_nothing_to_say_is_one_empty_message(tts: Tts, text: str) -> None:
         ({"text": "hi", "voice": "nobody"}, "voice", "joe"),
         ({"text": "hi", "voice": "joe", "language": "de"}, "language", "en-us"),
         ({"text": "hi", "language": "xx"}, "language", "en-us"),
-        ({"text": "hi", "language": "not a language"}, "language", "pattern"),
+        ({"text": "hi", "language": "not a language"}, "language", "such as en"),
         ({"text": "hi", "sr": 12345}, "sr", "16000"),
-        ({"text": "hi", "turn": 0}, "turn", "greater"),
-        ({"text": "hi", "session": "a b"}, "session", "pattern"),
+        ({"text": "hi", "turn": 0}, "turn", "1 or more"),
+        ({"text": "hi", "session": "a b"}, "session", "1 to 64"),
         ({"text": "hi", "session": None}, "session", "string"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
+from services.common.complaints import Spelled
 from services.common.messages import Message, Metrics, SessionState
 from services.common.speech import SessionId
 
@@ -16,7 +17,7 @@ def _not_blank(text: str) -> str:
 
 
 QuestionText = Annotated[str, Field(max_length=4000), AfterValidator(_not_blank)]
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f/\\]+$")]
+Name = Annotated[str, Spelled(r"[^\x00-\x1f/\\]{1,64}", "1 to 64 characters without a slash among them")]
 
 
 class Offer(BaseModel):
@@ -37,7 +38,7 @@ class Offer(BaseModel):
     @classmethod
     def _is_sdp(cls, sdp: str) -> str:
         if not sdp.lstrip().startswith("v=0"):
-            raise ValueError("not a session description: it has to begin with v=0 (RFC 8866)")
+            raise ValueError("it is no session description, which has to begin with v=0 (RFC 8866)")
         return sdp
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, WebSocket
 from pydantic import ValidationError
 from starlette.websockets import WebSocketDisconnect
 
-from services.common.errors import Problem
+from services.common.errors import Problem, invalid_request
 from services.common.messages import Error
 from services.orchestrator_api.lib.audience import Follower
 from services.orchestrator_api.lib.contracts import COMMANDS, CancelReply, ChooseStyle, StartReply, UserSpeaking
@@ -79,7 +79,9 @@ async def _obey(text: str | None, session: Session) -> None:
     try:
         command = COMMANDS.validate_json(text)
     except ValidationError as error:
-        raise Problem(422, "; ".join(_sentence(e["loc"], e["msg"]) for e in error.errors()[:3])) from error
+        # The command's type stands before the field that is wrong.
+        errors = [{**e, "loc": e["loc"][1:]} for e in error.errors()]
+        raise invalid_request(errors, "The message is not a JSON object") from error
     match command:
         case UserSpeaking(speaking=speaking):
             await session.user_speaking(speaking)
@@ -93,10 +95,6 @@ async def _obey(text: str | None, session: Session) -> None:
             await session.cancel()
         case ChooseStyle(style=style):
             await session.restyle(style)
-
-
-def _sentence(where: tuple[int | str, ...], what: str) -> str:
-    return f"{'.'.join(map(str, where)) or 'message'}: {what}"
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:

@@ -3,10 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from services.common.errors import Problem
+from services.common.errors import Problem, invalid_request
 from services.common.speech import SessionId
 from services.orchestrator_api.lib.contracts import Offer, Opened, SessionList, SessionView
 from services.orchestrator_api.routes.access import Live, Token
@@ -36,7 +35,7 @@ async def _offer(request: Request) -> Offer:
         if kind == "application/json":
             return Offer.model_validate_json(body)
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False, include_context=False)) from error
+        raise invalid_request(error.errors()) from error
     raise Problem(415, f"Send application/json or {SDP}, not {kind}.")
 
 
