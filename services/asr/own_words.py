@@ -16,10 +16,6 @@ REMEMBERED = 1500
 """Characters of it: what is said in a minute and a half."""
 
 
-LINGERS_S = 1.0
-"""Its last words are on the air so long after it is known to have fallen silent."""
-
-
 class OwnWords:
     """One session's. `now` gives steady seconds."""
 
@@ -41,6 +37,6 @@ class OwnWords:
         said = plain(text)
         if len(said) < FEWEST or not self._said:
             return False
-        if self._silent_since is not None and self._now() - ago_s > self._silent_since + LINGERS_S:
-            return False  # whoever repeats it is not the avatar
+        if self._silent_since is not None and self._now() - ago_s > self._silent_since:
+            return False  # so many words of an echo would have begun while it spoke: a person repeats them
         return fuzz.partial_ratio(" ".join(said), self._said, score_cutoff=ALIKE) > 0

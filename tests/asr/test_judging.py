@@ -211,8 +211,8 @@ def test_own_words_are_anybodys_once_the_avatar_is_silent() -> None:
     own.say(1, "")
     now = 7.0
     assert own.are("no GPU is needed", ago_s=3)
-    assert own.are("no GPU is needed", ago_s=1.5)
-    assert not own.are("no GPU is needed", ago_s=0.5)
+    assert own.are("no GPU is needed", ago_s=2.2)
+    assert not own.are("no GPU is needed", ago_s=1.8)
 
 
 def test_a_silence_is_no_words() -> None:
