@@ -55,6 +55,11 @@ class Microphone(MediaStreamTrack):
         self._sound = np.pad(self._sound, (0, length - len(self._sound))) + np.pad(wave, (0, length - len(wave)))
         return Played(self._start + self._sent * FRAME_S, len(sound) / RATE)
 
+    @property
+    def quiet(self) -> bool:
+        """All that was played has left, but for the room."""
+        return not len(self._sound)
+
     async def recv(self) -> av.AudioFrame:
         number, self._sent = self._sent, self._sent + 1
         frame = np.take(self._room, range(number * FRAME, (number + 1) * FRAME), mode="wrap")

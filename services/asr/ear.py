@@ -7,11 +7,12 @@ from typing import Literal
 import httpx
 
 from services.asr.hearing import Hearing
-from services.asr.subscription import AwayError, RefusedError, Subscription, Target
+from services.asr.subscription import is_final, subscribe
 from services.common.bus import Bus
 from services.common.hearing import Heard, TurnOver, hearing_channel
 from services.common.logs import logger
 from services.common.metrics import END_OF_TURN_DELAY, TRANSCRIPTION_DELAY
+from services.common.whip import JoinError, Target
 
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -61,15 +62,15 @@ class Ear:
         while True:
             target = self.target
             try:
-                subscription = await Subscription.open(
+                connection = await subscribe(
                     self._http, target, microphone=self.hearing.hear, reference=self.hearing.hear_avatar
                 )
-            except RefusedError as error:
-                if target != self.target:  # a new token came meanwhile
-                    continue
-                log.warning("the gateway does not let asr listen; the session has no ears", reason=str(error))
-                return
-            except AwayError as error:
+            except JoinError as error:
+                if is_final(error):
+                    if target != self.target:  # a new token came meanwhile
+                        continue
+                    log.warning("the gateway does not let asr listen; the session has no ears", reason=str(error))
+                    return
                 if not failures:
                     log.warning("the gateway cannot be heard; trying again", url=target.url, reason=str(error))
                 failures += 1
@@ -79,10 +80,10 @@ class Ear:
             self.state = "listening"
             log.info("listening")
             try:
-                await subscription.lost.wait()
+                await connection.lost.wait()
             finally:
                 self.state = "reconnecting"
-                await subscription.close()
+                await connection.close()
             log.info("the gateway is gone; trying again")
             self.hearing.lost()
 

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 from services.asr.ear import Ear, NewHearing
 from services.asr.own_words import OwnWords
-from services.asr.subscription import Target
 from services.common.bus import Bus
 from services.common.errors import Problem
 from services.common.logs import logger
 from services.common.messages import CONTROL_PATTERN, CONTROLS, Close
+from services.common.whip import Target
 
 
 class Roster:

@@ -18,7 +18,6 @@ from services.asr.engines import load_engine
 from services.asr.hearing import Hearing
 from services.asr.roster import Roster
 from services.asr.settings import AsrSettings
-from services.asr.subscription import Target
 from services.asr.turns import Rules, Turns
 from services.asr.voice import Detector, SileroDetector
 from services.common.bus import Bus, RedisBus
@@ -30,6 +29,7 @@ from services.common.messages import Heartbeat
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import JoinToken, SessionId
+from services.common.whip import Target
 
 
 class NewSession(BaseModel):

@@ -12,8 +12,8 @@ from services.common.errors import Problem
 from services.common.heartbeat import INSTANCE
 from services.common.logs import logger
 from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat, SetStyle
+from services.common.whip import Target
 from services.renderer.engine import Engine
-from services.renderer.publisher import Target
 from services.renderer.session import LINGER_S, Session
 
 

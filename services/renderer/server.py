@@ -23,9 +23,9 @@ from services.common.logs import configure_logs, logger
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import JoinToken, SessionId, Speech
+from services.common.whip import Target
 from services.renderer.engine import Engine
 from services.renderer.engines import EngineUnavailableError, load_engine
-from services.renderer.publisher import Target
 from services.renderer.roster import Roster
 from services.renderer.session import LINGER_S, Session
 from services.renderer.settings import RendererSettings

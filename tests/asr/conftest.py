@@ -25,12 +25,18 @@ from tests.microphone import Microphone, Sound
 
 
 class Bus(MemoryBus):
-    """In memory; while it is `away` nothing gets through."""
+    """In memory; while it is `away` nothing gets through, and what did not is `missed`."""
 
-    away = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.missed: list[BaseModel] = []
 
     async def publish(self, channel: str, message: BaseModel) -> bool:
-        return not self.away and await super().publish(channel, message)
+        if self.away:
+            self.missed.append(message)
+            return False
+        return await super().publish(channel, message)
 
     async def ping(self) -> bool:
         return not self.away

@@ -18,20 +18,9 @@ from services.common.messages import EVENTS, SERVICES_CHANNEL, Event, Heartbeat
 from services.orchestrator_api.app import create_app
 from services.orchestrator_api.settings import OrchestratorSettings
 from tests.common.redis_process import RedisProcess
-from tests.orchestrator.fakes import (
-    DEADLINE_S,
-    OFFER,
-    Face,
-    FakeAsr,
-    FakeGateway,
-    FakeRag,
-    FakeRenderer,
-    FakeTts,
-    Server,
-    Timers,
-    free_port,
-    until,
-)
+from tests.orchestrator.fake_renderer import Face, FakeRenderer
+from tests.orchestrator.fakes import OFFER, FakeAsr, FakeGateway, FakeRag, FakeTts, Timers
+from tests.orchestrator.serving import DEADLINE_S, Server, free_port, until
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 

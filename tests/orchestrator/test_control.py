@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from services.common import tokens
 from services.common.messages import AnswerDelta
 from tests.orchestrator.conftest import SECRET, Stack
-from tests.orchestrator.fakes import until
+from tests.orchestrator.serving import until
 
 
 async def test_the_socket_opens_only_with_the_sessions_token(stack: Stack) -> None:

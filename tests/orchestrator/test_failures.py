@@ -9,7 +9,8 @@ import redis.asyncio as redis
 from services.common.answering import AnswerEvent, Delta, Done, Failed, Question
 from tests.common.redis_process import RedisProcess
 from tests.orchestrator.conftest import Page, Stack
-from tests.orchestrator.fakes import OFFER, WORD_MS, FakeRag, FakeTts, until
+from tests.orchestrator.fakes import OFFER, WORD_MS, FakeRag, FakeTts
+from tests.orchestrator.serving import until
 
 
 async def assert_still_speaks(page: Page) -> None:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.orchestrator.conftest import SECRET, Stack
-from tests.orchestrator.fakes import free_port, until
+from tests.orchestrator.serving import free_port, until
 
 
 @asynccontextmanager

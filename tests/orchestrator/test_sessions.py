@@ -9,7 +9,8 @@ from redis.asyncio.client import PubSub
 from services.common import tokens
 from services.common.messages import CONTROL_PATTERN
 from tests.orchestrator.conftest import SECRET, Stack
-from tests.orchestrator.fakes import ANSWER, OFFER, until
+from tests.orchestrator.fakes import ANSWER, OFFER
+from tests.orchestrator.serving import until
 
 
 def bearer(token: str) -> dict[str, str]:

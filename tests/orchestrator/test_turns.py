@@ -9,7 +9,8 @@ import pytest
 from services.common.answering import AnswerEvent, Delta, Done, Question, Retrieval, Unsupported
 from services.common.messages import EVENTS, Event
 from tests.orchestrator.conftest import Stack
-from tests.orchestrator.fakes import PASSAGE, WORD_MS, says, until
+from tests.orchestrator.fakes import PASSAGE, WORD_MS, says
+from tests.orchestrator.serving import until
 
 TEXT = "One two three four. Five six seven eight nine ten."
 

@@ -4,14 +4,12 @@ It runs on a thread of its own, so that tests can drive a browser meanwhile. Wha
 """
 
 import asyncio
-import math
 import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -26,54 +24,17 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 
 from services.common.errors import Problem, install_problem_handlers
-from services.common.messages import (
-    AnswerDelta,
-    Caption,
-    Citation,
-    Event,
-    Interrupted,
-    Metrics,
-    Playback,
-    SessionState,
-    State,
-)
+from services.common.messages import Event
+from tests.page.live import SOURCES, STYLES, Live
 from tests.page.media import FaceTrack, VoiceTrack
 
 PAGE = Path(__file__).parents[2] / "web-samples" / "minimal-webrtc-client"
-STYLES = ["studio", "dusk", "morning"]
-WORD_MS = 130
 LOUD = 1000  # of 32767: a frame of the microphone that is so loud is no silence
-HOLDS_S = 0.4  # a voice that lasts so long interrupts
 
 ANSWER = (
     "FlashbackAvatars gives your documents a face. You ask by voice or keyboard, and it answers aloud, in sync, "
     "with the sources it used. You can interrupt it like a person."
 )
-SOURCES = [
-    (
-        "product/overview.md",
-        "What it is",
-        "A person asks by voice or keyboard and the face answers aloud from the user's own documents.",
-    ),
-    (
-        "product/interrupting.md",
-        "Interrupting",
-        "Speaking, Esc or the stop button silence the voice within a tenth of a second.",
-    ),
-]
-LATENCY = {
-    "rag_retrieval_latency": 9.0,
-    "llm_ttft": 14.0,
-    "llm_ttfs": 21.0,
-    "tts_ttfb": 118.0,
-    "tts_ttfa": 126.0,
-    "render_ttff": 188.0,
-    "e2e_latency": 203.0,
-    "av_skew_ms": 7.0,
-    "final_fps": 15.0,
-    "buffer_ms": 0.0,
-    "underruns_total": 0,
-}
 
 Result = TypeVar("Result")
 
@@ -92,36 +53,6 @@ class Ask(BaseModel):
 class Style(BaseModel):
     style: str
     session: str | None = None
-
-
-@dataclass
-class Live:
-    """One session: its peers, its control channels, the turn that is spoken."""
-
-    id: str
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    peers: list[RTCPeerConnection] = field(default_factory=list)
-    sockets: list[WebSocket] = field(default_factory=list)
-    ears: list[asyncio.Task[None]] = field(default_factory=list)
-    microphone_frames: int = 0
-    style: str = STYLES[0]
-    state: SessionState = "listening"
-    turn: int = 0
-    speech: asyncio.Task[None] | None = None
-    spoken: list[str] = field(default_factory=list)
-    voice_from: float | None = None
-    heard_here: bool = False  # asr listens to it
-    moves: asyncio.Event = field(default_factory=asyncio.Event)
-    holding: asyncio.TimerHandle | None = None
-
-    def __post_init__(self) -> None:
-        self.moves.set()
-
-    def loudness(self) -> float:
-        """Syllables, four a second, while the turn is spoken."""
-        if self.voice_from is None or not self.moves.is_set():
-            return 0.0
-        return 0.25 + 0.75 * abs(math.sin((time.monotonic() - self.voice_from) * math.pi * 4))
 
 
 class StandIn:
@@ -171,7 +102,7 @@ class StandIn:
 
     def emit(self, event: Event) -> None:
         """Sends an event of a session to whoever follows it."""
-        self._run(lambda: self._emit(self.sessions[event.session], event))
+        self._run(lambda: self.sessions[event.session].emit(event))
 
     def grow_ears(self) -> None:
         """asr listens to the session from now on."""
@@ -179,7 +110,7 @@ class StandIn:
         async def grow() -> None:
             live = self.only()
             live.heard_here = True
-            await self._become(live, live.state)
+            await live.become(live.state)
 
         self._run(grow)
 
@@ -197,7 +128,7 @@ class StandIn:
         async def forget() -> None:
             self.sessions, gone = {}, self.sessions
             for live in gone.values():
-                self._silence(live)
+                live.silence()
                 for peer in live.peers:
                     await peer.close()
                 for socket in list(live.sockets):
@@ -274,7 +205,7 @@ class StandIn:
                 await socket.close(4401 if live else 4404)
                 return
             live.sockets.append(socket)
-            await socket.send_text(self._state(live).model_dump_json())
+            await socket.send_text(live.report().model_dump_json())
             try:
                 while True:
                     message = await socket.receive_json()
@@ -333,96 +264,13 @@ class StandIn:
     async def _obey(self, live: Live, message: dict[str, Any]) -> None:
         match message["type"]:
             case "start_reply":
-                await self._interrupt(live)
-                live.turn += 1
-                live.spoken = []
-                live.speech = asyncio.create_task(self._speak(live, live.turn))
+                await live.reply(self.answer)
             case "cancel":
-                await self._interrupt(live)
+                await live.interrupt()
             case "user_speaking" if message["speaking"]:
-                await self._pause(live)
+                await live.pause()
             case "user_speaking":
-                await self._resume(live)
-
-    # --- what a turn looks like ---------------------------------------------------------------------------------------
-
-    async def _speak(self, live: Live, turn: int) -> None:
-        of: dict[str, Any] = {"session": live.id, "turn": turn}
-        await self._become(live, "thinking")
-        words = self.answer.split()
-        for start in range(0, len(words), 6):
-            await self._emit(live, AnswerDelta(**of, text=" ".join(words[start : start + 6]) + " "))
-        await asyncio.sleep(0.2)
-        live.voice_from = time.monotonic()
-        await self._emit(live, Playback(**of, t=0, phase="started"))
-        await self._become(live, "speaking")
-        sentence = 0
-        for i, word in enumerate(words):
-            t0 = i * WORD_MS
-            await asyncio.sleep(max(0.0, live.voice_from + t0 / 1000 - time.monotonic()))
-            if sentence < len(SOURCES) and (i == 0 or words[i - 1].endswith(".")):
-                source, title, quote = SOURCES[sentence]
-                sentence += 1
-                await self._emit(live, Citation(**of, source=source, title=title, quote=quote, t=t0))
-            if not live.moves.is_set():
-                stopped = time.monotonic()
-                await live.moves.wait()
-                live.voice_from += time.monotonic() - stopped
-            live.spoken.append(word)
-            await self._emit(live, Caption(**of, word=word, t0=t0, t1=t0 + WORD_MS))
-        await asyncio.sleep(WORD_MS / 1000)
-        live.voice_from = None
-        await self._emit(live, Playback(**of, t=len(words) * WORD_MS, phase="finished"))
-        await self._emit(live, Metrics.model_validate(of | LATENCY))
-        live.speech = None
-        await self._become(live, "listening")
-
-    async def _pause(self, live: Live) -> None:
-        if live.speech is None or live.state != "speaking":
-            return
-        live.moves.clear()
-        await self._become(live, "paused")
-        loop = asyncio.get_running_loop()
-        live.holding = loop.call_later(HOLDS_S, lambda: asyncio.ensure_future(self._interrupt(live)))
-
-    async def _resume(self, live: Live) -> None:
-        if live.state != "paused":
-            return
-        self._go_on(live)
-        await self._become(live, "speaking")
-
-    def _go_on(self, live: Live) -> None:
-        live.moves.set()
-        if live.holding:
-            live.holding.cancel()
-            live.holding = None
-
-    async def _interrupt(self, live: Live) -> None:
-        if live.speech is None:
-            return
-        self._silence(live)
-        await self._emit(live, Interrupted(session=live.id, turn=live.turn, heard_text=" ".join(live.spoken)))
-        await self._become(live, "listening")
-
-    def _silence(self, live: Live) -> None:
-        self._go_on(live)
-        live.voice_from = None
-        if live.speech:
-            live.speech.cancel()
-            live.speech = None
-
-    async def _become(self, live: Live, state: SessionState) -> None:
-        live.state = state
-        await self._emit(live, self._state(live))
-
-    def _state(self, live: Live) -> State:
-        return State(session=live.id, turn=live.turn, state=live.state, ears=live.heard_here)
-
-    async def _emit(self, live: Live, event: Event) -> None:
-        text = event.model_dump_json(exclude_none=True)
-        for socket in list(live.sockets):
-            with suppress(RuntimeError, WebSocketDisconnect):  # it closes this moment
-                await socket.send_text(text)
+                await live.resume()
 
     async def _close_sockets(self, code: int) -> None:
         for live in self.sessions.values():

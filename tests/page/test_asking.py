@@ -7,7 +7,8 @@ from playwright.sync_api import Page, expect
 
 from services.common.messages import AnswerDelta, Caption, UnsupportedSentence
 from tests.page.conftest import Open
-from tests.page.stand_in import ANSWER, SOURCES, StandIn
+from tests.page.live import SOURCES
+from tests.page.stand_in import ANSWER, StandIn
 
 SHORT = "It works. You heard it."
 WATCH_CAPTIONS = """

@@ -1,0 +1,119 @@
+"""One connection to the gateway by WHIP (RFC 9725) or WHEP: an offer by HTTP, its answer, the media, and the DELETE."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+import aiortc
+import httpx
+
+from services.common.ice import BAD_SDP
+from services.common.logs import logger
+
+CLOSE_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The gateway's endpoint for a session, and the token that allows its use."""
+
+    url: str
+    token: str
+
+
+class JoinError(Exception):
+    """No connection came about; the text says why."""
+
+
+class AddressError(JoinError):
+    """The URL is none that can be asked."""
+
+
+class AwayError(JoinError):
+    """Nobody answers there."""
+
+
+class RefusedError(JoinError):
+    """The answer is not 201 with a Location."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"it answered {status}: {text}")
+        self.status, self.text = status, text
+
+
+class AnswerError(JoinError):
+    """It answered with what is not SDP."""
+
+
+class MediaError(JoinError):
+    """It agreed, and media do not get through."""
+
+
+class Connection:
+    """Add to `peer` what is to flow, then `open`. It stands until `lost` is set or it is closed."""
+
+    def __init__(self, http: httpx.AsyncClient, target: Target, timeout_s: float) -> None:
+        """`timeout_s`: how long the gateway may take to answer, and then the media to connect."""
+        self.lost = asyncio.Event()
+        # No STUN: the gateway is reached directly, and a request to a public server would only delay the start.
+        self.peer = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        self.peer.on("connectionstatechange", self._on_state)
+        self._http, self._target, self._timeout_s = http, target, timeout_s
+        self._authorization = {"Authorization": f"Bearer {target.token}"}
+        self._resource: str | None = None
+        self._settled = asyncio.Event()
+
+    async def open(self) -> None:
+        """Connected. Raises JoinError; then, and if it is cancelled, nothing of it is left at the gateway."""
+        try:
+            await self.peer.setLocalDescription(await self.peer.createOffer())
+            await self._connect(await self._post(self.peer.localDescription.sdp))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """End the media, and tell the gateway, if it is there."""
+        await self.peer.close()
+        if self._resource is not None:
+            with contextlib.suppress(httpx.HTTPError):
+                await self._http.delete(self._resource, headers=self._authorization, timeout=CLOSE_TIMEOUT_S)
+            self._resource = None
+
+    async def _post(self, offer: str) -> str:
+        url, sdp = self._target.url, "application/sdp"
+        headers = {"Content-Type": sdp, "Accept": sdp} | self._authorization
+        try:
+            response = await self._http.post(url, content=offer, headers=headers, timeout=self._timeout_s)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise AddressError(str(error)) from None
+        except httpx.TransportError as error:
+            raise AwayError(str(error) or type(error).__name__) from None
+        location = response.headers.get("Location")
+        if response.status_code != 201 or location is None:
+            raise RefusedError(response.status_code, response.text[:200])
+        self._resource = urljoin(url, location)
+        return response.text
+
+    async def _connect(self, answer: str) -> None:
+        try:
+            await self.peer.setRemoteDescription(aiortc.RTCSessionDescription(answer, "answer"))
+        except BAD_SDP as error:
+            raise AnswerError(f"the gateway's answer is not valid SDP ({error})") from None
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._settled.wait()
+        except TimeoutError:
+            raise MediaError("no media connection came about; its UDP port must be reachable from here") from None
+        if self.lost.is_set():
+            raise MediaError("the connection was lost at once")
+
+    def _on_state(self) -> None:
+        state = self.peer.connectionState
+        if state == "connected":
+            self._settled.set()
+        elif state in ("failed", "closed"):
+            logger().debug("connection ended", state=state, url=self._target.url)
+            self.lost.set()
+            self._settled.set()
