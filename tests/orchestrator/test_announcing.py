@@ -1,12 +1,29 @@
 """What the log says while the orchestrator starts, where it has an address to tell."""
 
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+import pytest
 import structlog
 
 from services.common.service import Check
 from services.orchestrator_api.app import announce
 
 
-async def test_it_tells_what_is_waited_for_and_then_what_to_open() -> None:
+Lines = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def logs() -> Iterator[Lines]:
+    """What is logged, whatever level a service that another test started has set."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    with structlog.testing.capture_logs() as logs:
+        yield logs
+    structlog.configure(**before)
+
+
+async def test_it_tells_what_is_waited_for_and_then_what_to_open(logs: Lines) -> None:
     """A line for each change of what is missing, however often it is looked; the address last, once."""
     missing_at = {"redis": 3, "tts": 6}  # looks at which each is still away
 
@@ -18,8 +35,7 @@ async def test_it_tells_what_is_waited_for_and_then_what_to_open() -> None:
 
         return missing
 
-    with structlog.testing.capture_logs() as logs:
-        await announce("http://here", {name: check(name) for name in missing_at}, every_s=0)
+    await announce("http://here", {name: check(name) for name in missing_at}, every_s=0)
     assert [line["event"] for line in logs] == [
         "waiting for redis, tts; GET /readyz says why",
         "waiting for tts; GET /readyz says why",
@@ -27,8 +43,7 @@ async def test_it_tells_what_is_waited_for_and_then_what_to_open() -> None:
     ]
 
 
-async def test_without_an_address_it_tells_nothing() -> None:
+async def test_without_an_address_it_tells_nothing(logs: Lines) -> None:
     """Under `make up`, which says it itself."""
-    with structlog.testing.capture_logs() as logs:
-        await announce("", {})
+    await announce("", {})
     assert logs == []
