@@ -9,7 +9,6 @@ import structlog
 from services.common.service import Check
 from services.orchestrator_api.app import announce
 
-
 Lines = list[MutableMapping[str, Any]]
 
 
