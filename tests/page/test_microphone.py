@@ -228,6 +228,28 @@ def test_the_microphone_can_be_chosen(page: Page, stand_in: StandIn) -> None:
     page.wait_for_function(f"(name) => ({chosen})() === name", arg=names[-1])
 
 
+SLOW_METER = """() => {
+  const { addModule } = AudioWorklet.prototype;
+  const told = new Promise((tell) => (window.goOn = tell));
+  AudioWorklet.prototype.addModule = async function (...about) {
+    await told;
+    return addModule.apply(this, about);
+  };
+}"""
+
+
+def test_another_microphone_may_be_chosen_at_once(page: Page) -> None:
+    """Before the level of the first one is measured, too."""
+    page.evaluate(SLOW_METER)
+    microphone(page)
+    devices = page.get_by_label("Which microphone")
+    expect(devices).to_be_visible()
+    devices.select_option(label=page.evaluate(SAY_WHICH)[-1])
+    page.wait_for_function("() => flashback.microphone")
+    page.evaluate("goOn()")
+    page.wait_for_function("() => flashback.userSpeaking")
+
+
 def test_a_chosen_microphone_that_is_not_there_is_no_obstacle(open_page: Open) -> None:
     """The browser's own choice takes its place."""
     page = open_page(init="localStorage.setItem('flashback.microphone', 'long gone');")

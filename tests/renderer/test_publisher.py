@@ -102,7 +102,7 @@ async def test_a_gateway_that_comes_back_is_published_to_again(renderer: Rendere
     async with serving(new.app, port):
         await _state(renderer, "live")
         await renderer.say(message(0, tone(400), turn=2, final=True))
-        await until(lambda: new.latest.level() > 0.1 and new.latest.pictures[-1][1] > 0.3)
+        await until(lambda: new.latest.level() > 0.1 and new.latest.pictures and new.latest.pictures[-1][1] > 0.3)
         assert (await renderer.http.delete("/v1/sessions/s1")).status_code == 204
         assert new.deleted == ["s1/1"]
     await new.close()

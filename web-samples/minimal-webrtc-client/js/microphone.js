@@ -86,7 +86,9 @@ export class Microphone extends EventTarget {
       this.#tell("trouble", { message: "The microphone is gone. Plug it in again and press its button, or type." });
     });
     this.#tell("track", { track });
-    await Promise.all([this.#list(), this.#measure()]);
+    // Not waited for: meanwhile another one may be chosen.
+    this.#list();
+    this.#measure();
   }
 
   async #measure() {
