@@ -84,6 +84,14 @@ class Routed:
         return f'like "{self.example}" ({self.similarity:.2f})' if self.example else ""
 
 
+_ORDER_TO_STOP = re.compile(
+    r"(?:(?:no|ok|okay|oh|hey|now|just) )*"
+    r"(?:stop(?: (?:it|that|talking|speaking))?|wait|(?:one|a) (?:moment|minute|second)|hold on|hang on|(?:be )?quiet"
+    r"|silence|hush|shut up|cancel(?: that)?|(?:that's )?enough)"
+    r"(?: (?:now|there|stop|wait|a (?:moment|minute|second)))*"
+)
+"""What is said to the avatar and asks nothing. Not by meaning: "How do I cancel?" is a question."""
+
 _HELLO_FIRST = re.compile(
     r"\s*(?:(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|please|okay|ok|so|um|uh"
     r"|thanks|thank you)(?: (?:there|again|everyone|avatar|very much|a lot|for))?\b[\s,.!:;–—-]+)+",
@@ -107,6 +115,8 @@ class Router:
         joined = " ".join(said)
         if joined in self._examples:
             return Routed(self._examples[joined], text.strip(), joined, 1.0)
+        if _ORDER_TO_STOP.fullmatch(joined):
+            return Routed(Route.AFFIRMATION, text.strip(), "stop", 1.0)
         like = self._likest(joined) if 0 < len(said) <= MOST_WORDS else None
         hello = _HELLO_FIRST.match(text)
         if hello and len(_words(text[hello.end() :])) > 1 and not (like and like[1] >= ALIKE):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from services.common.settings import Settings
 from services.rag_llm.documents import Limits
@@ -23,6 +23,12 @@ class RagSettings(Settings):
     vllm_api_key: str = Field(default="", repr=False)
     corpus_dir: Path = Path("corpus")
     index_dir: Path = Path(".run/index")
+
+    @field_validator("corpus_dir", "index_dir", mode="before")
+    @classmethod
+    def _blank_is_the_default(cls, folder: Any, about: ValidationInfo) -> Any:
+        """A blank path would be the working directory."""
+        return folder or cls.model_fields[str(about.field_name)].default
 
     @field_validator("vllm_url")
     @classmethod

@@ -1,6 +1,7 @@
 """Which processes make up the product, what they listen on, and how one knows that they are ready."""
 
 import contextlib
+import errno
 import shutil
 import socket
 import sys
@@ -62,7 +63,7 @@ def processes(env: Mapping[str, str]) -> list[Process]:
     def port(key: str) -> int:
         value = int(env[key]) + offset
         if not 0 < value < 65536:
-            raise StackError(f"{key} {env[key]} moved by PORT_OFFSET {offset} is not a port; choose a smaller offset.")
+            raise StackError(f"{key} {env[key]} moved by PORT_OFFSET {offset} is not a port; choose another one.")
         return value
 
     def python(name: str, module: str, key: str, host: str = host, interpreter: str = sys.executable) -> Process:
@@ -132,6 +133,10 @@ def _free(host: str, port: int, kind: socket.SocketKind) -> bool:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise StackError(
+                    f"{host} is no IPv4 address of this machine; see HOST and the _BINDs in .env."
+                ) from None
             return False
     return True

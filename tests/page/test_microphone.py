@@ -88,6 +88,15 @@ def test_what_the_person_says_is_shown_as_it_is_said(page: Page, stand_in: Stand
     stand_in.emit(Transcript(**of, turn=1, text="What is this?", final=True))
     expect(saying).to_be_hidden()
     expect(page.locator(".question")).to_have_text("What is this?")
+    expect(page.locator("#chips")).to_be_hidden()
+
+
+def test_words_whose_end_is_not_told_go_away(page: Page, stand_in: StandIn) -> None:
+    """The server is lost in the middle of them."""
+    stand_in.emit(Transcript(session=stand_in.only().id, turn=0, text="tell me", final=False))
+    expect(page.locator("#saying")).to_have_text("tell me")
+    stand_in.drop_control()
+    expect(page.locator("#saying")).to_be_hidden()
 
 
 def test_a_question_that_is_added_to_stands_there_once(page: Page, stand_in: StandIn) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.rag_llm.settings import CONFIG_FILE, read_config
+from services.rag_llm.settings import CONFIG_FILE, RagSettings, read_config
 
 
 def test_every_key_has_a_comment() -> None:
@@ -32,3 +32,11 @@ def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, key: str) -> Non
     (tmp_path / "config.yaml").write_text(text.replace(old, new), "utf-8")
     with pytest.raises(ValidationError, match=key):
         read_config(tmp_path / "config.yaml")
+
+
+def test_blank_folders_are_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not the working directory, which a blank path would be."""
+    monkeypatch.setenv("CORPUS_DIR", "")
+    monkeypatch.setenv("INDEX_DIR", "")
+    settings = RagSettings()
+    assert (settings.corpus_dir, settings.index_dir) == (Path("corpus"), Path(".run/index"))

@@ -135,6 +135,14 @@ async def test_scripts_are_not_found(counter: Counter) -> None:
         ("many thanks for your kind help", "thanks"),
         ("bye bye, see you next week", "farewell"),
         ("ok, that makes sense to me", "affirmation"),
+        ("Stop.", "affirmation"),
+        ("OK, stop!", "affirmation"),
+        ("Please be quiet now.", "affirmation"),
+        ("Hold on", "affirmation"),
+        ("Shut up.", "affirmation"),
+        ("Cancel", "affirmation"),
+        ("Wait, wait a moment.", "affirmation"),
+        ("No, stop it, please!", "affirmation"),
         ("who exactly are you", "about_self"),
         ("tell me another joke", "out_of_scope"),
         ("what will the weather be like tomorrow", "out_of_scope"),
@@ -150,6 +158,16 @@ async def test_routes(counter: Counter, text: str, kind: str) -> None:
     assert route == kind
     assert counter.reason
     assert said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["How do I cancel?", "cancel the order", "Is it quiet?", "Stop the rocket.", "What is enough?", "Wait, what is it?"],
+)
+async def test_a_question_about_stopping_is_no_order_to_stop(counter: Counter, text: str) -> None:
+    """Only what says nothing else is one."""
+    route, _, _ = await counter.answer(text)
+    assert route != "affirmation"
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,16 @@ def test_a_port_in_use_is_a_sentence(launcher: Launcher) -> None:
     assert "Traceback" not in output
 
 
+def test_a_host_that_is_none_of_this_machine_is_a_sentence(launcher: Launcher) -> None:
+    """A name that leads nowhere is not taken for ports in use."""
+    launcher.env["ORCHESTRATOR_BIND"] = "no-such-name.invalid"
+    launcher.start()
+    output = launcher.rest()
+    assert launcher.process.returncode == 1
+    assert "no-such-name.invalid is no IPv4 address of this machine" in output
+    assert "Traceback" not in output
+
+
 def test_a_dead_child_ends_everything_and_is_named(launcher: Launcher) -> None:
     """When a process dies all others are stopped, the status is not 0, and the sentence names it."""
     launcher.start()

@@ -3,7 +3,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, TypeAdapter, field_validator
 
 from services.common.complaints import Spelled
 from services.common.messages import Message, Metrics, SessionState
@@ -160,7 +160,7 @@ class UserSpeaking(Command):
     """The microphone hears somebody, or no longer does."""
 
     type: Literal["user_speaking"]
-    speaking: bool
+    speaking: StrictBool
 
 
 class StartReply(Command):

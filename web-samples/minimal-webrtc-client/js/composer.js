@@ -29,12 +29,17 @@ export class Composer extends EventTarget {
     this.#show();
   }
 
+  /** Whoever has asked something needs no suggestions. */
+  hideChips() {
+    this.chips.hidden = true;
+  }
+
   #submit(value) {
     const text = value.trim();
     if (!text) return;
     this.field.value = "";
     this.#show();
-    this.chips.hidden = true;
+    this.hideChips();
     this.dispatchEvent(new CustomEvent("ask", { detail: text }));
   }
 

@@ -93,7 +93,10 @@ const told = {
     showMicrophone();
     showState();
   },
-  transcript: (event) => saying.show(event.final ? "" : event.text),
+  transcript(event) {
+    saying.show(event.final ? "" : event.text);
+    if (event.text) composer.hideChips();
+  },
   caption: (event) => captions.word(event.word),
   interrupted: () => captions.clear(),
   metrics: (event) => waterfall.metrics(event),
@@ -113,6 +116,7 @@ control.addEventListener("open", () => {
   report();
 });
 control.addEventListener("lost", () => {
+  saying.show(""); // Its end will not be told.
   awayTimer ||= setTimeout(
     () => notices.say("control", "The server does not answer at the moment; trying again.", { title: "Reconnecting." }),
     AWAY_MS,

@@ -15,7 +15,7 @@ export class Notices {
     this.clear(subject);
     const notice = element("div", "notice");
     const text = element("p");
-    if (title) text.append(element("strong", "", title), " ");
+    if (title) text.append(element("strong", "", /[.!?]$/.test(title) ? title : `${title}.`), " ");
     text.append(sentence);
     const close = element("button", "quiet");
     close.type = "button";
