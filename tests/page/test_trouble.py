@@ -114,7 +114,7 @@ def test_an_error_event_is_shown(page: Page, stand_in: StandIn) -> None:
     """An error of the session stands on the page with its title until it is dismissed."""
     stand_in.emit(Error(session=stand_in.only().id, title="No voice", detail="Start the tts service."))
     notice = page.locator(".notice")
-    expect(notice).to_contain_text("No voice Start the tts service.")
+    expect(notice).to_contain_text("No voice. Start the tts service.")
     notice.get_by_role("button", name="Dismiss").click()
     expect(notice).to_have_count(0)
 
