@@ -162,7 +162,14 @@ async def test_routes(counter: Counter, text: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["How do I cancel?", "cancel the order", "Is it quiet?", "Stop the rocket.", "What is enough?", "Wait, what is it?"],
+    [
+        "How do I cancel?",
+        "cancel the order",
+        "Is it quiet?",
+        "Stop the rocket.",
+        "What is enough?",
+        "Wait, what is it?",
+    ],
 )
 async def test_a_question_about_stopping_is_no_order_to_stop(counter: Counter, text: str) -> None:
     """Only what says nothing else is one."""
