@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.common.hearing import SpeechStarted
 from tests.orchestrator.conftest import Page, Stack
 from tests.orchestrator.fakes import WORD_MS
 from tests.orchestrator.serving import until
@@ -27,3 +28,21 @@ async def begin_to_speak(stack: Stack, opened: dict[str, Any], page: Page, words
     await page.until(lambda e: e.type == "playback" and e.t == words * WORD_MS)
     if page.of("state")[-1].state != "speaking":
         await page.state("speaking")
+
+
+async def speak_over(stack: Stack, opened: dict[str, Any], page: Page, words: int = 2) -> None:
+    """A voice sets in once so many words of the first turn were heard, and the avatar pauses."""
+    await begin_to_speak(stack, opened, page, words)
+    await stack.hear(opened, SpeechStarted, onset_ms=80)
+    await page.state("paused", 1)
+
+
+async def lose_the_renderer(stack: Stack, opened: dict[str, Any], page: Page) -> None:
+    """It dies in the middle of the first turn, which fails and names it; then it is there again, with the avatar."""
+    await stack.renderer.server.stop()
+    stack.renderer.faces.clear()
+    assert "renderer" in (await page.type("error")).detail
+    await page.state("listening", 1)
+    stack.renderer.by_itself = True
+    await stack.renderer.server.start()
+    await until(lambda: opened["session"] in stack.renderer.faces)

@@ -11,6 +11,7 @@ from tests.common.redis_process import RedisProcess
 from tests.orchestrator.conftest import Page, Stack
 from tests.orchestrator.fakes import OFFER, WORD_MS, FakeRag, FakeTts
 from tests.orchestrator.serving import until
+from tests.orchestrator.speaking import lose_the_renderer
 
 
 async def assert_still_speaks(page: Page) -> None:
@@ -88,13 +89,7 @@ async def test_the_renderer_is_brought_back(stack: Stack) -> None:
         await until(lambda: stack.face(opened).end_ms >= 4 * WORD_MS)
         stack.face(opened).hear(2 * WORD_MS)
         await page.state("speaking", 1)
-        await stack.renderer.server.stop()
-        stack.renderer.faces.clear()
-        assert "renderer" in (await page.type("error")).detail
-        await page.state("listening", 1)
-        stack.renderer.by_itself = True
-        await stack.renderer.server.start()
-        await until(lambda: opened["session"] in stack.renderer.faces)
+        await lose_the_renderer(stack, opened, page)
         assert stack.face(opened).style == "night"
         await assert_still_speaks(page)
 

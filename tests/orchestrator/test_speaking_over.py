@@ -12,7 +12,7 @@ from services.orchestrator_api.lib.listening import TELLS_S
 from tests.orchestrator.conftest import Stack
 from tests.orchestrator.fakes import PASSAGE, WORD_MS, says
 from tests.orchestrator.serving import until
-from tests.orchestrator.speaking import DELAYS, TEXT, begin_to_speak, with_ears
+from tests.orchestrator.speaking import DELAYS, TEXT, begin_to_speak, lose_the_renderer, speak_over, with_ears
 
 
 @pytest.mark.parametrize("nothing", ["a cough", "mm-hm"])
@@ -22,9 +22,7 @@ async def test_what_is_nothing_lets_the_answer_go_on_where_it_stopped(stack: Sta
     opened = await with_ears(stack)
     face = stack.face(opened)
     async with stack.page(opened) as page:
-        await begin_to_speak(stack, opened, page)
-        await stack.hear(opened, SpeechStarted, onset_ms=80)
-        await page.state("paused", 1)
+        await speak_over(stack, opened, page)
         assert stack.renderer.holds == [("pause", 1)]
         face.hear(face.end_ms)  # it does not
         if nothing == "a cough":
@@ -49,9 +47,7 @@ async def test_words_interrupt_and_ask(stack: Stack) -> None:
     opened = await with_ears(stack)
     face = stack.face(opened)
     async with stack.page(opened) as page:
-        await begin_to_speak(stack, opened, page, words=3)
-        await stack.hear(opened, SpeechStarted, onset_ms=80)
-        await page.state("paused", 1)
+        await speak_over(stack, opened, page, words=3)
         await stack.hear(opened, Partial, text="and then")
         interrupted = await page.type("interrupted")
         assert interrupted.heard_text == "One two three"
@@ -72,9 +68,7 @@ async def test_a_voice_that_lasts_interrupts_without_a_word(stack: Stack) -> Non
     stack.renderer.by_itself = False
     opened = await with_ears(stack)
     async with stack.page(opened) as page:
-        await begin_to_speak(stack, opened, page)
-        await stack.hear(opened, SpeechStarted, onset_ms=80)
-        await page.state("paused", 1)
+        await speak_over(stack, opened, page)
         (timer,) = stack.timers.waiting
         assert 0 < timer.delay_s < TELLS_S
         stack.timers.go_off()
@@ -187,16 +181,8 @@ async def test_a_renderer_that_is_lost_while_it_is_paused(stack: Stack) -> None:
     stack.renderer.by_itself = False
     opened = await with_ears(stack)
     async with stack.page(opened) as page:
-        await begin_to_speak(stack, opened, page)
-        await stack.hear(opened, SpeechStarted, onset_ms=80)
-        await page.state("paused", 1)
-        await stack.renderer.server.stop()
-        stack.renderer.faces.clear()
-        assert "renderer" in (await page.type("error")).detail
-        await page.state("listening", 1)
-        stack.renderer.by_itself = True
-        await stack.renderer.server.start()
-        await until(lambda: opened["session"] in stack.renderer.faces)
+        await speak_over(stack, opened, page)
+        await lose_the_renderer(stack, opened, page)
         await stack.hear(opened, TurnOver, text="Still there?", **DELAYS)
         await page.state("listening", 2)
     assert page.of("caption", 2)
