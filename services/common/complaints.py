@@ -69,6 +69,12 @@ class Spelled:
         return text
 
 
+_URL = r"https?://[^\s/]+(/\S*)?"
+_SUCH_AS = "an address such as http://127.0.0.1:8001/v1"
+ADDRESS, ADDRESS_OR_BLANK = Spelled(_URL, _SUCH_AS), Spelled(f"({_URL})?", _SUCH_AS)
+"""For settings that name a server's API."""
+
+
 def field_of(error: Mapping[str, Any]) -> str:
     """The field's name as a program would write it, `messages[0].content`; blank for the whole."""
     where = tuple(error["loc"])

@@ -3,11 +3,12 @@
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from services.common.complaints import ADDRESS
 from services.common.settings import Settings
 from services.rag_llm.documents import Limits
 
@@ -18,7 +19,7 @@ class RagSettings(Settings):
     """Keys of `.env` under "answers"."""
 
     llm_engine: Literal["extractive", "vllm"] = "extractive"
-    vllm_url: str = "http://127.0.0.1:8001/v1"
+    vllm_url: Annotated[str, ADDRESS] = "http://127.0.0.1:8001/v1"
     vllm_model: str = ""  # blank: the first one that the server lists
     vllm_api_key: str = Field(default="", repr=False)
     corpus_dir: Path = Path("corpus")
@@ -29,13 +30,6 @@ class RagSettings(Settings):
     def _blank_is_the_default(cls, folder: Any, about: ValidationInfo) -> Any:
         """A blank path would be the working directory."""
         return folder or cls.model_fields[str(about.field_name)].default
-
-    @field_validator("vllm_url")
-    @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
-            raise ValueError("an address such as http://127.0.0.1:8001/v1 is expected")
-        return url
 
     @field_validator("vllm_api_key")
     @classmethod
