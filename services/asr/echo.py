@@ -84,7 +84,8 @@ class EchoGuard:
         if explained[best] >= EXPLAINED:
             self._learn(len(explained) - 1 - best, power / (_power(reference[best : best + WINDOW]) + 1e-12))
             return True
-        if self._delay is None or self._is_stale():
+        self._age()
+        if self._delay is None:
             return False
         known = len(explained) - 1 - self._delay
         near = explained[max(0, known - SAME_DELAY) : known + SAME_DELAY + 1]
@@ -99,12 +100,12 @@ class EchoGuard:
         self._delay, self._stale = delay, 0
         self._coupling = max(coupling, self._coupling + FORGET * (coupling - self._coupling))
 
-    def _is_stale(self) -> bool:
+    def _age(self) -> None:
+        """A frame without an echo."""
         self._stale += 1
-        if self._stale > STALE:
+        if self._delay is not None and self._stale > STALE:
             self._delay, self._coupling = None, 0.0
             self._delays.clear()
-        return self._delay is None
 
     def _until(self, end: int) -> Sound:
         """The reference up to this sample: silence where it has not come."""

@@ -136,7 +136,7 @@ def _free(host: str, port: int, kind: socket.SocketKind) -> bool:
         except OSError as error:
             if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                 raise StackError(
-                    f"{host} is no IPv4 address of this machine; see HOST and the _BINDs in .env."
+                    f"{host} is no IPv4 address of this machine; see HOST and ORCHESTRATOR_BIND in .env."
                 ) from None
             return False
     return True
