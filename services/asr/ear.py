@@ -8,6 +8,7 @@ import httpx
 
 from services.asr.hearing import Hearing
 from services.asr.subscription import is_final, subscribe
+from services.common.background import Background
 from services.common.bus import Bus
 from services.common.hearing import Heard, TurnOver, hearing_channel
 from services.common.logs import logger
@@ -35,8 +36,8 @@ class Ear:
         self.hearing = new_hearing(session, self._publish)
         self._running: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._running = asyncio.create_task(self._run())
+    def start(self, background: Background) -> None:
+        self._running = background.spawn(f"ear of session {self.session}", self._run())
 
     async def close(self) -> None:
         """Leave the gateway; nothing is published any more."""
@@ -50,8 +51,6 @@ class Ear:
                 posting = tasks.create_task(self._post())
                 await self._listen()
                 posting.cancel()
-        except* Exception as failed:
-            logger().error("a session's ears failed", session=self.session, exc_info=failed)
         finally:
             self.state = "ended"
             self.hearing.close()

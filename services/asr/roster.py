@@ -4,22 +4,23 @@ import asyncio
 from collections.abc import Iterator
 
 import httpx
-from pydantic import ValidationError
 
 from services.asr.ear import Ear, NewHearing
 from services.asr.own_words import OwnWords
+from services.common.background import Background
 from services.common.bus import Bus
 from services.common.errors import Problem
-from services.common.logs import logger
-from services.common.messages import CONTROL_PATTERN, CONTROLS, Close
+from services.common.messages import Close, Control
 from services.common.whip import Target
 
 
 class Roster:
     """At most `capacity` ears."""
 
-    def __init__(self, http: httpx.AsyncClient, bus: Bus, capacity: int, new_hearing: NewHearing) -> None:
-        self.capacity = capacity
+    def __init__(
+        self, http: httpx.AsyncClient, bus: Bus, capacity: int, new_hearing: NewHearing, background: Background
+    ) -> None:
+        self.capacity, self._background = capacity, background
         self._http, self._bus, self._new_hearing = http, bus, new_hearing
         self._ears: dict[str, Ear] = {}
 
@@ -46,7 +47,7 @@ class Roster:
             )
         self._ears = {name: ear for name, ear in self._ears.items() if ear.state != "ended"}
         ear = self._ears[session] = Ear(session, target, self._http, self._bus, self._new_hearing)
-        ear.start()
+        ear.start(self._background)
         return ear, True
 
     def own_words(self, session: str) -> OwnWords:
@@ -64,16 +65,10 @@ class Roster:
         ears, self._ears = list(self._ears.values()), {}
         await asyncio.gather(*(ear.close() for ear in ears))
 
-    async def obey(self, bus: Bus) -> None:
-        """End sessions when their control channel says that they are over; without end."""
-        async for channel, text in bus.subscribe(CONTROL_PATTERN):
-            try:
-                control = CONTROLS.validate_json(text)
-            except ValidationError:
-                logger().warning("a control message that cannot be read", channel=channel)
-                continue
-            if isinstance(control, Close) and control.session in self._ears:
-                await self.end(control.session)
+    async def obey(self, order: Control) -> None:
+        """End the session that is over. Raises `Problem` 404."""
+        if isinstance(order, Close):
+            await self.end(order.session)
 
     def _get(self, session: str) -> Ear:
         ear = self._ears.get(session)

@@ -20,7 +20,9 @@ from services.asr.roster import Roster
 from services.asr.settings import AsrSettings
 from services.asr.turns import Rules, Turns
 from services.asr.voice import Detector, SileroDetector
+from services.common.background import Background
 from services.common.bus import Bus, RedisBus
+from services.common.control import follow_control
 from services.common.errors import Problem
 from services.common.hearing import Heard
 from services.common.heartbeat import beat
@@ -112,7 +114,7 @@ def create_app(
     rules = Rules(pause_ms=settings.asr_pause_ms, unfinished_pause_ms=settings.asr_unfinished_pause_ms)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI, background: Background) -> AsyncIterator[None]:
         engine = await asyncio.to_thread(load, settings)
         if engine is None:
             logger().info("the ears are off")
@@ -128,24 +130,19 @@ def create_app(
 
         # Internal addresses: a proxy of the environment is not asked.
         async with httpx.AsyncClient(trust_env=False) as http:
-            roster = Roster(http, bus, settings.asr_sessions, new_hearing)
-            app.state.roster = roster
+            roster = app.state.roster = Roster(http, bus, settings.asr_sessions, new_hearing, background)
 
             def heartbeat() -> Heartbeat:
                 return Heartbeat(service="asr", instance=instance, sessions=len(roster), capacity=roster.capacity)
 
-            tasks = [
-                asyncio.create_task(desk.work()),
-                asyncio.create_task(roster.obey(bus)),
-                asyncio.create_task(beat(bus, heartbeat)),
-            ]
             try:
-                yield
+                async with background:
+                    background.keep("transcription", desk.work())
+                    background.keep("control", follow_control(bus, roster.obey))
+                    background.keep("heartbeat", beat(bus, heartbeat))
+                    yield
+                    await roster.close()
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                await roster.close()
                 await bus.close()
                 await asyncio.to_thread(desk.close)
 

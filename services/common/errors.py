@@ -7,7 +7,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.complaints import OWN, complaint, field_of
 from services.common.logs import logger
@@ -54,6 +57,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         detail = str(error.detail)
+        if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return too_large(request.scope).response()
         if detail == HTTPStatus(error.status_code).phrase:  # the router's own words
             detail = f"{request.method} {request.url.path} is not a call of this service; /docs lists them."
         elif error.status_code == HTTPStatus.BAD_REQUEST:  # the framework's words about a body that it cannot read
@@ -64,6 +69,33 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         logger().error("unexpected error", path=request.url.path, exc_info=error)
         return Problem(500, "Something unexpected went wrong; the service's log has the details.").response()
+
+
+def too_large(scope: Scope) -> Problem:
+    """The 413 for a body over the limit of its route."""
+    return Problem(413, f"The body is larger than {scope[MAX_BODY_SIZE_SCOPE_KEY]} bytes.")
+
+
+class RefusedBodies:
+    """Outermost: FastAPI refuses a body whose declared length is over the limit in plain text, whatever handlers there
+    are; here that becomes a problem document too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = False
+
+        async def as_problem(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and message["status"] == 413:
+                refused = not Headers(raw=message["headers"])["content-type"].startswith(PROBLEM_JSON)
+            if refused and message["type"] == "http.response.start":
+                await too_large(scope).response()(scope, receive, send)
+            elif not refused:
+                await send(message)
+
+        await self.app(scope, receive, as_problem)
 
 
 def invalid_request(errors: Iterable[Mapping[str, Any]], not_whole: str = NO_OBJECT) -> Problem:

@@ -1,7 +1,7 @@
 """What travels on the bus, one class a message.
 
 `events:   flashback:session:{s}:events`   everything that a client may see, written by the session's owner alone
-`control:  flashback:session:{s}:control`  cancel, style, close
+`control:  flashback:session:{s}:control`  cancel, close
 `services: flashback:services`             heartbeats with load
 """
 
@@ -146,13 +146,6 @@ class Cancel(Message):
     type: Literal["cancel"] = "cancel"
 
 
-class SetStyle(Message):
-    """Light, background and colour of the avatar."""
-
-    type: Literal["style"] = "style"
-    style: str
-
-
 class Close(Message):
     """The session is over."""
 
@@ -185,7 +178,7 @@ Event = Annotated[
     | Error,
     Field(discriminator="type"),
 ]
-Control = Annotated[Cancel | SetStyle | Close, Field(discriminator="type")]
+Control = Annotated[Cancel | Close, Field(discriminator="type")]
 
 EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
 CONTROLS: TypeAdapter[Control] = TypeAdapter(Control)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from services.common.background import Background
 from services.common.bus import RedisBus
 from services.common.logs import logger
 from services.common.service import Check, create_service, serve
@@ -31,16 +32,18 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
     )
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI, background: Background) -> AsyncIterator[None]:
         timers = after or asyncio.get_running_loop().call_later
-        sessions = app.state.sessions = Sessions(settings, bus, services, Asr(settings.asr_address()), timers)
-        announcing = asyncio.create_task(announce(settings.public_url, checks))
+        asr = Asr(settings.asr_address())
+        sessions = app.state.sessions = Sessions(settings, bus, services, asr, timers, background)
+        background.when_stopping(sessions.hang_up)
         try:
-            async with sessions.running():
+            async with background:
+                await sessions.begin()
+                background.spawn("announce", announce(settings.public_url, checks))
                 yield
         finally:
-            announcing.cancel()
-            for service in services:
+            for service in (*services, asr):
                 await service.close()
             await bus.close()
 
@@ -83,14 +86,7 @@ async def announce(url: str, checks: Mapping[str, Check], every_s: float = 0.5) 
 
 def main() -> None:
     settings = read_settings(OrchestratorSettings)
-    app = create_app(settings)
-    serve(
-        app,
-        settings,
-        settings.orchestrator_port,
-        host=settings.orchestrator_bind,
-        on_stop=lambda: app.state.sessions.hang_up(),
-    )
+    serve(create_app(settings), settings, settings.orchestrator_port, host=settings.orchestrator_bind)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """rag-llm: retrieval over the corpus, and answers from it. `python -m services.rag_llm.server` runs it."""
 
-import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -10,13 +9,14 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from services.common.answering import AnswerEvent, ChatMessage, Passage, Question
+from services.common.background import Background
 from services.common.bus import Bus, RedisBus
+from services.common.control import follow_control
 from services.common.heartbeat import INSTANCE, beat
-from services.common.logs import logger
-from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat
+from services.common.messages import Cancel, Close, Control, Heartbeat
 from services.common.metrics import RAG_RETRIEVAL_LATENCY
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
@@ -73,21 +73,24 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
     engine = open_engine(settings, config)
     turns = Turns()
 
+    async def obey(order: Control) -> None:
+        match order:
+            case Cancel(session=session, turn=turn):
+                turns.cancel(session, turn)
+            case Close(session=session):
+                turns.cancel(session)
+
     def heartbeat() -> Heartbeat:
         return Heartbeat(service="rag-llm", instance=INSTANCE, sessions=len(turns))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI, background: Background) -> AsyncIterator[None]:
         line = bus or RedisBus(settings.redis_address())
-        async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(_keep_known(knowledge)),
-                tasks.create_task(_obey(line, turns)),
-                tasks.create_task(beat(line, heartbeat)),
-            ]
+        async with background:
+            background.keep("knowledge", _keep_known(knowledge))
+            background.keep("control", follow_control(line, obey))
+            background.keep("heartbeat", beat(line, heartbeat))
             yield
-            for task in running:
-                task.cancel()
         await engine.close()
         knowledge.close()
         await line.close()
@@ -162,21 +165,6 @@ async def _as_text(events: AsyncGenerator[AnswerEvent]) -> AsyncGenerator[str]:
 async def _keep_known(knowledge: Knowledge) -> None:
     await knowledge.start()
     await knowledge.follow()
-
-
-async def _obey(bus: Bus, turns: Turns) -> None:
-    """A cancel on the control channel ends the answers of that turn and those before it."""
-    async for _, text in bus.subscribe(CONTROL_PATTERN):
-        try:
-            control = CONTROLS.validate_json(text)
-        except ValidationError as error:
-            logger().warning("a control message was not understood", errors=error.error_count())
-            continue
-        match control:
-            case Cancel(session=session, turn=turn):
-                turns.cancel(session, turn)
-            case Close(session=session):
-                turns.cancel(session)
 
 
 def main() -> None:

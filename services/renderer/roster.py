@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from weakref import WeakValueDictionary
 
 import httpx
-from pydantic import ValidationError
 
-from services.common.bus import Bus
+from services.common.background import Background
 from services.common.errors import Problem
 from services.common.heartbeat import INSTANCE
-from services.common.logs import logger
-from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat, SetStyle
+from services.common.messages import Cancel, Close, Control, Heartbeat
 from services.common.whip import Target
 from services.renderer.engine import Engine
 from services.renderer.session import LINGER_S, Session
@@ -29,9 +27,10 @@ class Roster:
         capacity: int,
         buffer_ms: int,
         linger_s: float = LINGER_S,
+        background: Background,
     ) -> None:
         self.engine, self.capacity = engine, capacity
-        self._http = http
+        self._http, self._background = http, background
         self._avatar = avatar
         self._buffer_ms = buffer_ms
         self._linger_s = linger_s
@@ -80,7 +79,7 @@ class Roster:
             )
             self._sessions = {n: s for n, s in self._sessions.items() if not s.ended.is_set()}
             self._sessions[name] = session
-            await session.open(self.engine)
+            await session.open(self.engine, self._background)
             return session, True
 
     async def end(self, name: str) -> None:
@@ -111,24 +110,13 @@ class Roster:
             raise Problem(422, f"style: there is no {style!r}; choose one of {known}.")
         session.restyle(style)
 
-    async def obey(self, bus: Bus) -> None:
-        """Do what the sessions' control channels say, without end."""
-        async for channel, text in bus.subscribe(CONTROL_PATTERN):
-            try:
-                control = CONTROLS.validate_json(text)
-            except ValidationError as error:
-                logger().warning("not a control message", channel=channel, reason=str(error.errors()[0]["msg"]))
-                continue
-            try:
-                match control:
-                    case Cancel():
-                        await self.get(control.session).cancel(control.turn)
-                    case SetStyle():
-                        self.restyle(control.session, control.style)
-                    case Close():
-                        await self.end(control.session)
-            except Problem as problem:  # another renderer's session, mostly
-                logger().debug("control not followed", channel=channel, reason=problem.detail)
+    async def obey(self, order: Control) -> None:
+        """Do what a session's control channel says. Raises `Problem` 404."""
+        match order:
+            case Cancel():
+                await self.get(order.session).cancel(order.turn)
+            case Close():
+                await self.end(order.session)
 
     def heartbeat(self) -> Heartbeat:
         """That this renderer is alive, and how full it is."""

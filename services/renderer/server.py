@@ -3,20 +3,19 @@
 import asyncio
 import contextlib
 import os
-import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from types import FrameType
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated
 
 import httpx
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AnyHttpUrl, BaseModel, Field
 
+from services.common.background import Background
 from services.common.bus import Bus, RedisBus
+from services.common.control import follow_control
 from services.common.errors import Problem
 from services.common.heartbeat import beat
 from services.common.logs import configure_logs, logger
@@ -209,7 +208,7 @@ def create_app(
     bus = bus or RedisBus(settings.redis_address())
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI, background: Background) -> AsyncIterator[None]:
         engine = await asyncio.to_thread(load, settings)
         logger().info("engine loaded", engine=engine.name, style=engine.style)
         # Internal addresses: a proxy of the environment is not asked.
@@ -221,17 +220,17 @@ def create_app(
                 capacity=settings.renderer_sessions,
                 buffer_ms=round(settings.buffer_seconds * 1000),
                 linger_s=linger_s,
+                background=background,
             )
             app.state.roster, app.state.settings = roster, settings
-            tasks = [asyncio.create_task(roster.obey(bus)), asyncio.create_task(beat(bus, roster.heartbeat))]
+            background.when_stopping(roster.end_feeds)
             try:
-                with _when_told_to_stop(roster.end_feeds):
+                async with background:
+                    background.keep("control", follow_control(bus, roster.obey))
+                    background.keep("heartbeat", beat(bus, roster.heartbeat))
                     yield
+                    await roster.close()
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                await roster.close()
                 await bus.close()
                 engine.close()
 
@@ -243,29 +242,6 @@ def create_app(
     )
     app.include_router(api)
     return app
-
-
-@contextmanager
-def _when_told_to_stop(act: Callable[[], None]) -> Iterator[None]:
-    """Run `act` on SIGTERM and SIGINT, before the server's own handler: it waits for streams that `act` ends."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def act_first(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(act)
-        if callable(before[number]):
-            before[number](number, frame)
-
-    for number in before:
-        signal.signal(number, act_first)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 import httpx
 
 from services.common import metrics
+from services.common.background import Background
 from services.common.errors import Problem
 from services.common.logs import logger
 from services.common.messages import Caption, Playback
@@ -68,14 +69,14 @@ class Session:
         self._vp8: Vp8Encoder | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self, engine: Engine) -> None:
+    async def open(self, engine: Engine, background: Background) -> None:
         """On air, with a first picture sent. Raises `Problem` if the avatar or the gateway is not to be had."""
         try:
             self._performer = await self._drawn(lambda: engine.open(self.avatar, self.style))
             self._vp8 = await self._drawn(Vp8Encoder)
             self._publication = await self._publish()
             self._clock = MediaClock(time.monotonic())
-            self._task = asyncio.create_task(self._run(), name=f"session {self.name}")
+            self._task = background.spawn(f"session {self.name}", self._run())
             seen = asyncio.create_task(self._seen.wait())
             await asyncio.wait([seen, self._task], return_when=asyncio.FIRST_COMPLETED)
             seen.cancel()
@@ -159,8 +160,6 @@ class Session:
                 log.info("nobody reads the session's events; it ends", after_s=self._linger_s)
                 for task in tasks:
                     task.cancel()
-        except* Exception as errors:
-            log.error("session failed", exc_info=errors)
         finally:
             await asyncio.shield(self._clear_up())
             log.info("session off air")

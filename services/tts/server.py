@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, field_validator
 
+from services.common.background import Background
 from services.common.bus import Bus, RedisBus
+from services.common.control import follow_control
 from services.common.heartbeat import INSTANCE, beat
 from services.common.logs import logger
-from services.common.messages import CONTROL_PATTERN, CONTROLS, Cancel, Close, Heartbeat
+from services.common.messages import Cancel, Close, Control, Heartbeat
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import SessionId, Speech
@@ -73,25 +75,29 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
             checked = time.monotonic()
         return missing
 
+    async def obey(order: Control) -> None:
+        match order:
+            case Cancel():
+                cancelled.cancel(order.session, order.turn)
+            case Close():
+                cancelled.forget(order.session)
+
     def heartbeat() -> Heartbeat:
         return Heartbeat(service="tts", instance=INSTANCE, sessions=speaker.speaking, capacity=speaker.workers)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI, background: Background) -> AsyncIterator[None]:
         began = time.perf_counter()
         await speaker.can_speak()
         logger().info("warm", voice=catalog.default.name, seconds=round(time.perf_counter() - began, 2))
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(_obey(the_bus, cancelled)), tasks.create_task(beat(the_bus, heartbeat))]
+        async with background:
+            background.keep("control", follow_control(the_bus, obey))
+            background.keep("heartbeat", beat(the_bus, heartbeat))
             yield
-            for task in running:
-                task.cancel()
         await the_bus.close()
         speaker.close()
 
-    app = create_service(
-        "tts", settings, lifespan=lifespan, checks={"voice": voice_check}, uploads={"/v1/voices/": MAX_UPLOAD}
-    )
+    app = create_service("tts", settings, lifespan=lifespan, checks={"voice": voice_check})
 
     @app.post("/v1/speak", response_model=Speech, responses={200: {"content": {"application/x-ndjson": {}}}})
     async def speak(request: SpeakRequest) -> StreamingResponse:
@@ -108,7 +114,7 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
         first = await anext(messages, None)
         return StreamingResponse(_ndjson(first, messages), media_type="application/x-ndjson")
 
-    app.include_router(routes(cloning))
+    app.include_router(routes(cloning), max_body_size=MAX_UPLOAD)
     return app
 
 
@@ -118,21 +124,6 @@ async def _ndjson(first: Speech | None, rest: AsyncGenerator[Speech, None]) -> A
             yield first.model_dump_json().encode() + b"\n"
         async for message in rest:
             yield message.model_dump_json().encode() + b"\n"
-
-
-async def _obey(bus: Bus, cancelled: Cancelled) -> None:
-    """Follow the sessions' control channels."""
-    async for channel, text in bus.subscribe(CONTROL_PATTERN):
-        try:
-            control = CONTROLS.validate_json(text)
-        except ValidationError:
-            logger().warning("a control message that cannot be read", channel=channel)
-            continue
-        match control:
-            case Cancel():
-                cancelled.cancel(control.session, control.turn)
-            case Close():
-                cancelled.forget(control.session)
 
 
 def main() -> None:

@@ -22,7 +22,6 @@ EXAMPLES: list[BaseModel] = [
     messages.Metrics(session="s1", turn=1, llm_ttft=12.5, underruns_total=0),
     messages.Error(session="s1", turn=1, title="No voice", detail="The tts service is away."),
     messages.Cancel(session="s1", turn=1),
-    messages.SetStyle(session="s1", style="night"),
     messages.Close(session="s1"),
     hearing.SpeechStarted(**UTTERANCE, onset_ms=80),
     hearing.Partial(**UTTERANCE, text="mm-hm", backchannel=True),

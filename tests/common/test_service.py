@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from services.common.background import Background
 from services.common.errors import PROBLEM_JSON, Problem
 from services.common.service import create_service
 from services.common.settings import Settings
@@ -25,7 +26,7 @@ async def missing() -> dict[str, str]:
 @pytest.fixture
 async def http(missing: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI, __: Background) -> AsyncIterator[None]:
         yield
 
     async def one() -> str | None:

@@ -11,7 +11,7 @@ import pytest
 
 from services.common.answering import ANSWER_EVENTS
 from services.common.bus import MemoryBus
-from services.common.messages import CONTROL_PATTERN, SERVICES_CHANNEL, Cancel, Close, SetStyle, control_channel
+from services.common.messages import CONTROL_PATTERN, SERVICES_CHANNEL, Cancel, Close, control_channel
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
 from services.rag_llm.turns import Turns
@@ -279,7 +279,7 @@ async def test_what_is_no_control_message_is_ignored(
 ) -> None:
     """Noise on the control channel, and messages for others, leave the service as it is."""
     assert CONTROL_PATTERN.endswith(":control")
-    for message in (SetStyle(session="s", style="x"), Close(session="s"), Cancel(session="s", turn=9)):
+    for message in (Close(session="s"), Cancel(session="s", turn=9)):
         await bus.publish(control_channel("s"), message)
     await bus.publish(control_channel("s"), ANSWER_EVENTS.validate_python({"type": "done"}))
     assert (await ask(client, "hello")).route == "greeting"

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from services.common.background import Background
 from services.common.bus import Bus
 from services.common.hearing import HEARD, HEARING_PATTERN, Heard
 from services.common.logs import logger
@@ -68,15 +69,11 @@ class Ears:
             self._sayings[session] = (turn, text)
             self._said.set()
 
-    async def run(self) -> None:
-        """Without end."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen())
-                group.create_task(self._keep_open())
-                group.create_task(self._pass_on())
-        finally:
-            await self._asr.close()
+    def begin(self, background: Background) -> None:
+        """Listen, and pass on, for as long as the service runs."""
+        background.keep("listening to asr", self._listen())
+        background.keep("opening ears", self._keep_open())
+        background.keep("telling asr what is said", self._pass_on())
 
     # --- from asr -----------------------------------------------------------------------------------------------------
 

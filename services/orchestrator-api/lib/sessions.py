@@ -3,11 +3,10 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
 from services.common import tokens
+from services.common.background import Background
 from services.common.bus import AWAY, RedisBus
 from services.common.errors import Problem
 from services.common.heartbeat import INSTANCE, beat
@@ -33,9 +32,16 @@ class Sessions:
     """Session by id. Its methods raise `Problem`s for the caller of the public API."""
 
     def __init__(
-        self, settings: OrchestratorSettings, bus: RedisBus, services: Services, asr: Asr, after: After
+        self,
+        settings: OrchestratorSettings,
+        bus: RedisBus,
+        services: Services,
+        asr: Asr,
+        after: After,
+        background: Background,
     ) -> None:
         """`asr`: who listens to the microphones, once it is there. `after` calls back that many seconds later."""
+        self._background = background
         self._settings, self._bus, self._services = settings, bus, services
         self._publisher, self._registry = Publisher(bus), Registry(bus)
         self._ears = Ears(asr, bus, self._place_of_microphone, time.monotonic)
@@ -185,18 +191,17 @@ class Sessions:
     def _begin(self, session: Session) -> None:
         self._live[session.id] = session
         self._ears.follow(session)
-        task = self._tasks[session.id] = asyncio.create_task(session.run(), name=f"session {session.id}")
-        task.add_done_callback(partial(self._on_ended, session))
+        self._tasks[session.id] = self._background.spawn(
+            f"session {session.id}", session.run(), failed=partial(self._on_failed, session.id)
+        )
 
-    def _on_ended(self, session: Session, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            logger().error("a session broke; it is gone", session=session.id, exc_info=error)
-            self._live.pop(session.id, None)
-            self._ears.leave(session.id)
-        self._tasks.pop(session.id, None)
+    def _on_failed(self, id: str) -> None:
+        del self._live[id], self._tasks[id]
+        self._ears.leave(id)
+        self._background.spawn(f"dismantle {id}", self._dismantle(id))
 
     async def _stop(self, id: str) -> None:
-        if task := self._tasks.get(id):
+        if task := self._tasks.pop(id, None):
             task.cancel()
             await asyncio.wait([task])
 
@@ -272,19 +277,15 @@ class Sessions:
         for session in self.all():
             session.audience.end()
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Adopt, then watch and publish; at the end the sessions stay on the air for the next orchestrator."""
+    async def begin(self) -> None:
+        """Adopt, then watch and publish. When all that is cancelled the sessions stay on the air for the next
+        orchestrator."""
         await self.adopt()
-        running = (self._publisher.run(), self._ears.run(), self.watch(), beat(self._bus, self._heartbeat))
-        background = [asyncio.create_task(work) for work in running]
-        try:
-            yield
-        finally:
-            tasks = [*background, *self._tasks.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        keep = self._background.keep
+        keep("publisher", self._publisher.run())
+        keep("heartbeat", beat(self._bus, self._heartbeat))
+        keep("watch", self.watch())
+        self._ears.begin(self._background)
 
 
 def _as_problem(failures: list[BaseException]) -> BaseException:
