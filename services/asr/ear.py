@@ -10,16 +10,16 @@ from services.asr.hearing import Hearing
 from services.asr.subscription import is_final, subscribe
 from services.common.background import Background
 from services.common.bus import Bus
-from services.common.hearing import Heard, TurnOver, hearing_channel
 from services.common.logs import logger
 from services.common.metrics import END_OF_TURN_DELAY, TRANSCRIPTION_DELAY
+from services.common.utterances import TurnOver, UtteranceEvent, utterances_channel
 from services.common.whip import JoinError, Target
 
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 EarState = Literal["connecting", "listening", "reconnecting", "ended"]
 
-NewHearing = Callable[[str, Callable[[Heard], None]], Hearing]
+NewHearing = Callable[[str, Callable[[UtteranceEvent], None]], Hearing]
 """(session, publish) to a new hearing."""
 
 
@@ -32,7 +32,7 @@ class Ear:
         self.session, self.target = session, target
         self.state: EarState = "connecting"
         self._http, self._bus = http, bus
-        self._outbox: asyncio.Queue[Heard] = asyncio.Queue()
+        self._outbox: asyncio.Queue[UtteranceEvent] = asyncio.Queue()
         self.hearing = new_hearing(session, self._publish)
         self._running: asyncio.Task[None] | None = None
 
@@ -86,7 +86,7 @@ class Ear:
             log.info("the gateway is gone; trying again")
             self.hearing.lost()
 
-    def _publish(self, message: Heard) -> None:
+    def _publish(self, message: UtteranceEvent) -> None:
         if isinstance(message, TurnOver):
             END_OF_TURN_DELAY.observe(message.end_of_turn_delay / 1000)
             TRANSCRIPTION_DELAY.observe(message.transcription_delay / 1000)
@@ -95,6 +95,6 @@ class Ear:
 
     async def _post(self) -> None:
         """One after the other; what cannot be said while Redis is away is not said late."""
-        channel = hearing_channel(self.session)
+        channel = utterances_channel(self.session)
         while True:
             await self._bus.publish(channel, await self._outbox.get())

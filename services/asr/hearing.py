@@ -25,14 +25,14 @@ from services.asr.turns import (
     Turns,
 )
 from services.asr.voice import FRAME, POSSIBLE, Detector
-from services.common.hearing import (
+from services.common.utterances import (
     Dismissed,
-    Heard,
+    EagerEndOfTurn,
     Partial,
     SpeechResumed,
     SpeechStarted,
-    TurnLikelyOver,
     TurnOver,
+    UtteranceEvent,
 )
 
 STARVED_S = 0.1
@@ -50,7 +50,7 @@ class Hearing:
         turns: Turns,
         detector: Detector,
         desk: Desk,
-        publish: Callable[[Heard], None],
+        publish: Callable[[UtteranceEvent], None],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.own_words = OwnWords(now)
@@ -155,11 +155,11 @@ class Hearing:
         about: dict[str, Any] = {"session": self._session, "instance": self._instance, "utterance": self._utterance}
         match output:
             case Started():
-                message: Heard = SpeechStarted(**about, onset_ms=output.onset_ms)
+                message: UtteranceEvent = SpeechStarted(**about, onset_ms=output.onset_ms)
             case Partly():
                 message = Partial(**about, text=output.text, backchannel=output.backchannel)
             case LikelyOver():
-                message = TurnLikelyOver(
+                message = EagerEndOfTurn(
                     **about, text=output.text, probability=output.probability, backchannel=output.backchannel
                 )
             case Resumed():

@@ -24,13 +24,13 @@ from services.common.background import Background
 from services.common.bus import Bus, RedisBus
 from services.common.control import follow_control
 from services.common.errors import Problem
-from services.common.hearing import Heard
 from services.common.heartbeat import beat
 from services.common.logs import configure_logs, logger
 from services.common.messages import Heartbeat
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import JoinToken, SessionId
+from services.common.utterances import UtteranceEvent
 from services.common.whip import Target
 
 
@@ -125,7 +125,7 @@ def create_app(
         logger().info("engine loaded", engine=engine.name)
         desk = Desk(engine)
 
-        def new_hearing(session: str, publish: Callable[[Heard], None]) -> Hearing:
+        def new_hearing(session: str, publish: Callable[[UtteranceEvent], None]) -> Hearing:
             return Hearing(session, instance, turns=Turns(rules), detector=new_detector(), desk=desk, publish=publish)
 
         # Internal addresses: a proxy of the environment is not asked.

@@ -18,8 +18,8 @@ from services.asr.server import create_app
 from services.asr.settings import AsrSettings
 from services.asr.whisper_engine import WhisperTranscriber
 from services.common.bus import MemoryBus
-from services.common.hearing import HEARD, HEARING_PATTERN, Heard
 from services.common.tokens import issue
+from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, UtteranceEvent
 from tests.gateway.peers import SECRET, Gateway, Peer, build, environment, until
 from tests.microphone import Microphone, Sound
 
@@ -49,7 +49,7 @@ class Asr:
     http: httpx.AsyncClient
     bus: Bus
     gateway_url: str
-    heard: list[Heard] = field(default_factory=list)
+    heard: list[UtteranceEvent] = field(default_factory=list)
 
     async def listen(self, session: str = "s1", **fields: Any) -> httpx.Response:
         body = {"session": session, "listen_url": f"{self.gateway_url}/whep/{session}"}
@@ -81,8 +81,8 @@ async def running(
         asr = Asr(http, bus, gateway_url)
 
         async def collect() -> None:
-            async for _, text in bus.subscribe(HEARING_PATTERN):
-                asr.heard.append(HEARD.validate_json(text))
+            async for _, text in bus.subscribe(UTTERANCES_PATTERN):
+                asr.heard.append(UTTERANCE_EVENTS.validate_json(text))
 
         collecting = asyncio.create_task(collect())
         try:

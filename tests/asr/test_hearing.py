@@ -7,7 +7,7 @@ import pytest
 
 from services.asr.arrivals import Arrivals
 from services.asr.voice import SileroDetector
-from services.common.hearing import Dismissed, SpeechStarted
+from services.common.utterances import Dismissed, SpeechStarted
 from tests.asr.wire import Encoder, Line, SameWords
 from tests.microphone import RATE, Sound
 from tests.voices import VOICES, click, cough, noise, say, silence, with_pause
@@ -42,7 +42,7 @@ async def test_a_turn_is_told_in_order() -> None:
     """Started, partial, likely over, over; then silence stays silence."""
     line = Line()
     line.carry(np.concatenate([room(1000), in_room(say(QUESTION)), room(2000)]))
-    assert line.kinds() == ["speech_started", "partial", "turn_likely_over", "turn_over"]
+    assert line.kinds() == ["speech_started", "partial", "eager_end_of_turn", "turn_over"]
     assert {(m.session, m.instance, m.utterance) for _, m in line.messages} == {("s1", "run1", 1)}
 
 

@@ -14,10 +14,10 @@ import pytest
 from services.asr.engine import Transcriber
 from services.asr.engines import load_engine
 from services.asr.settings import AsrSettings
-from services.common.hearing import TurnOver
 from services.common.logs import configure_logs
 from services.common.messages import SERVICES_CHANNEL, Close, Heartbeat, control_channel
 from services.common.tokens import issue
+from services.common.utterances import TurnOver
 from services.stack.environment import ROOT
 from tests.asr.conftest import Asr, Talker, running
 from tests.asr.wire import SameWords
@@ -55,7 +55,7 @@ async def test_a_question_by_webrtc(asr: Asr, gateway: Gateway) -> None:
     talker = await Talker(gateway).join()
     over = await ask(asr, talker)
     assert understood(over.text, QUESTION)
-    assert asr.kinds() == ["speech_started", "turn_likely_over", "turn_over"]
+    assert asr.kinds() == ["speech_started", "eager_end_of_turn", "turn_over"]
     assert over.end_of_turn_delay >= 600
     await talker.close()
 

@@ -12,7 +12,7 @@ from services.asr.engine import Transcriber, Words
 from services.asr.hearing import Hearing
 from services.asr.turns import Turns
 from services.asr.voice import Detector, SileroDetector
-from services.common.hearing import Heard
+from services.common.utterances import UtteranceEvent
 from tests.microphone import RATE, Sound
 
 WIRE_RATE = 48_000
@@ -82,7 +82,7 @@ class Line:
 
     def __init__(self, engine: Transcriber | str = "What is it?", detector: Detector | None = None) -> None:
         self.now = 1000.0
-        self.messages: list[tuple[float, Heard]] = []
+        self.messages: list[tuple[float, UtteranceEvent]] = []
         self.microphone, self.avatar = Encoder(), Encoder(1, 1)
         self.engine = SameWords(engine) if isinstance(engine, str) else engine
         self.hearing = Hearing(
@@ -109,5 +109,5 @@ class Line:
     def kinds(self) -> list[str]:
         return [message.type for _, message in self.messages]
 
-    def of(self, kind: type[Heard]) -> list[tuple[float, Heard]]:
+    def of(self, kind: type[UtteranceEvent]) -> list[tuple[float, UtteranceEvent]]:
         return [(at, message) for at, message in self.messages if isinstance(message, kind)]

@@ -22,7 +22,7 @@ from rapidfuzz.distance import Levenshtein
 
 from services.asr.judging import plain
 from services.common.bus import RedisBus
-from services.common.hearing import HEARD, HEARING_PATTERN, Heard, TurnOver
+from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, TurnOver, UtteranceEvent
 from services.stack.local import LocalStack
 from tests.bench import utterances
 from tests.bench.utterances import CONDITIONS, Utterance, room_of
@@ -76,12 +76,12 @@ class Conversation:
     def __init__(self, viewer: Viewer, microphone: Microphone, control: Control, *, each: bool) -> None:
         self.viewer, self.microphone, self.control = viewer, microphone, control
         self._each = each
-        self.heard: list[tuple[float, Heard]] = []
+        self.heard: list[tuple[float, UtteranceEvent]] = []
         self.results = Results()
 
     async def listen(self, bus: RedisBus) -> None:
-        async for _, text in bus.subscribe(HEARING_PATTERN):
-            self.heard.append((time.monotonic(), HEARD.validate_json(text)))
+        async for _, text in bus.subscribe(UTTERANCES_PATTERN):
+            self.heard.append((time.monotonic(), UTTERANCE_EVENTS.validate_json(text)))
 
     async def turn(self, said: Utterance) -> None:
         """Say it, take the times, cut the answer short."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from services.common import answering, hearing, messages
+from services.common import answering, messages, utterances
 
 UTTERANCE: dict[str, Any] = {"session": "s1", "instance": "a", "utterance": 2}
 
@@ -23,12 +23,12 @@ EXAMPLES: list[BaseModel] = [
     messages.Error(session="s1", turn=1, title="No voice", detail="The tts service is away."),
     messages.Cancel(session="s1", turn=1),
     messages.Close(session="s1"),
-    hearing.SpeechStarted(**UTTERANCE, onset_ms=80),
-    hearing.Partial(**UTTERANCE, text="mm-hm", backchannel=True),
-    hearing.TurnLikelyOver(**UTTERANCE, text="what is it", probability=0.8),
-    hearing.SpeechResumed(**UTTERANCE),
-    hearing.TurnOver(**UTTERANCE, text="What is it?", end_of_turn_delay=600, transcription_delay=80),
-    hearing.Dismissed(**UTTERANCE, reason="noise"),
+    utterances.SpeechStarted(**UTTERANCE, onset_ms=80),
+    utterances.Partial(**UTTERANCE, text="mm-hm", backchannel=True),
+    utterances.EagerEndOfTurn(**UTTERANCE, text="what is it", probability=0.8),
+    utterances.SpeechResumed(**UTTERANCE),
+    utterances.TurnOver(**UTTERANCE, text="What is it?", end_of_turn_delay=600, transcription_delay=80),
+    utterances.Dismissed(**UTTERANCE, reason="noise"),
 ]
 
 ANSWERS: list[BaseModel] = [
@@ -58,7 +58,7 @@ def test_every_message_has_an_example() -> None:
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda m: type(m).__name__)
 def test_every_message_survives_the_way_through_json(message: BaseModel) -> None:
     """It comes out of exactly one union as the same class with the same fields."""
-    adapters: list[TypeAdapter[Any]] = [messages.EVENTS, messages.CONTROLS, hearing.HEARD]
+    adapters: list[TypeAdapter[Any]] = [messages.EVENTS, messages.CONTROLS, utterances.UTTERANCE_EVENTS]
     unions = [a for a in adapters if message.model_dump()["type"] in str(a.json_schema()["discriminator"]["mapping"])]
     assert len(unions) == 1
     for text in (message.model_dump_json(), message.model_dump_json(exclude_none=True)):
@@ -90,9 +90,15 @@ def test_channels_match_their_pattern() -> None:
     """Channels are found by the pattern that services subscribe; the registry's key is not a channel's name."""
     for pattern, channel in (
         (messages.CONTROL_PATTERN, messages.control_channel("s1")),
-        (hearing.HEARING_PATTERN, hearing.hearing_channel("s1")),
+        (utterances.UTTERANCES_PATTERN, utterances.utterances_channel("s1")),
     ):
         prefix, suffix = pattern.split("*")
         assert channel == f"{prefix}s1{suffix}"
-    channels = (messages.control_channel, messages.events_channel, hearing.hearing_channel, messages.registry_key)
+    channels = (messages.control_channel, messages.events_channel, utterances.utterances_channel, messages.registry_key)
     assert len({name("s1") for name in channels}) == 4
+
+
+def test_the_old_name_of_a_message_is_understood() -> None:
+    """An asr of the release before says `turn_likely_over`; it is heard all the same."""
+    old = {**UTTERANCE, "type": "turn_likely_over", "text": "what is it", "probability": 0.8}
+    assert isinstance(utterances.UTTERANCE_EVENTS.validate_python(old), utterances.EagerEndOfTurn)

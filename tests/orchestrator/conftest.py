@@ -13,8 +13,8 @@ import redis.asyncio as redis
 from pydantic import BaseModel
 from websockets.asyncio.client import ClientConnection, connect
 
-from services.common.hearing import hearing_channel
 from services.common.messages import EVENTS, SERVICES_CHANNEL, Event, Heartbeat
+from services.common.utterances import utterances_channel
 from services.orchestrator_api.app import create_app
 from services.orchestrator_api.settings import OrchestratorSettings
 from tests.common.redis_process import RedisProcess
@@ -83,7 +83,7 @@ class Stack:
     async def hear(self, opened: dict[str, Any], kind: type[Any], instance: str = "run1", **fields: Any) -> None:
         """asr hears this at the session's microphone."""
         message = kind(session=opened["session"], instance=instance, **{"utterance": 1} | fields)
-        await self.publish(hearing_channel(opened["session"]), message)
+        await self.publish(utterances_channel(opened["session"]), message)
 
     async def publish(self, channel: str, message: BaseModel) -> None:
         """On the bus, once somebody listens."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.common.hearing import SpeechStarted
+from services.common.utterances import SpeechStarted
 from tests.orchestrator.conftest import Page, Stack
 from tests.orchestrator.fakes import WORD_MS
 from tests.orchestrator.serving import until

@@ -4,7 +4,7 @@ import pytest
 
 from services.common import tokens
 from services.common.answering import Delta
-from services.common.hearing import SpeechStarted, TurnOver
+from services.common.utterances import SpeechStarted, TurnOver
 from tests.orchestrator.conftest import SECRET, Stack
 from tests.orchestrator.serving import until
 from tests.orchestrator.speaking import DELAYS, TEXT, begin_to_speak, with_ears

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from services.common.answering import Delta
-from services.common.hearing import Dismissed, Partial, SpeechStarted, TurnOver
+from services.common.utterances import Dismissed, Partial, SpeechStarted, TurnOver
 from tests.orchestrator.conftest import Stack
 from tests.orchestrator.speaking import DELAYS, with_ears
 

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from services.common.hearing import Dismissed, Heard, Partial, SpeechResumed, SpeechStarted, TurnLikelyOver, TurnOver
+from services.common.utterances import (
+    Dismissed,
+    EagerEndOfTurn,
+    Partial,
+    SpeechResumed,
+    SpeechStarted,
+    TurnOver,
+    UtteranceEvent,
+)
 from services.orchestrator_api.lib.listening import LASTS_S, LONGEST, TELLS_S, Listener, Work
 from services.orchestrator_api.lib.state import Effect, Event, State, react
 
@@ -91,18 +99,20 @@ class Talk:
         return [what for _, what in self.log]
 
 
-def heard(kind: type[Any], utterance: int = 1, instance: str = "a", **fields: Any) -> Heard:
+def heard(kind: type[Any], utterance: int = 1, instance: str = "a", **fields: Any) -> UtteranceEvent:
     defaults: dict[type, dict[str, Any]] = {
         SpeechStarted: {"onset_ms": 0},
-        TurnLikelyOver: {"probability": 0.9},
+        EagerEndOfTurn: {"probability": 0.9},
         TurnOver: {"end_of_turn_delay": 400, "transcription_delay": 20},
         Dismissed: {"reason": "noise"},
     }
-    message: Heard = kind(session="s", instance=instance, utterance=utterance, **defaults.get(kind, {}) | fields)
+    message: UtteranceEvent = kind(
+        session="s", instance=instance, utterance=utterance, **defaults.get(kind, {}) | fields
+    )
     return message
 
 
-def play(talk: Talk, *script: tuple[float, Heard | bool]) -> Talk:
+def play(talk: Talk, *script: tuple[float, UtteranceEvent | bool]) -> Talk:
     """Each message at its time, ms; True and False are a front end's user_speaking. Then a long time passes."""
 
     async def run() -> None:
@@ -121,19 +131,19 @@ def play(talk: Talk, *script: tuple[float, Heard | bool]) -> Talk:
 STARTED, RESUMED, DISMISSED = heard(SpeechStarted), heard(SpeechResumed), heard(Dismissed)
 
 
-def words(text: str, **fields: Any) -> Heard:
+def words(text: str, **fields: Any) -> UtteranceEvent:
     return heard(Partial, text=text, **fields)
 
 
-def likely(text: str, **fields: Any) -> Heard:
-    return heard(TurnLikelyOver, text=text, **fields)
+def likely(text: str, **fields: Any) -> UtteranceEvent:
+    return heard(EagerEndOfTurn, text=text, **fields)
 
 
-def over(text: str, **fields: Any) -> Heard:
+def over(text: str, **fields: Any) -> UtteranceEvent:
     return heard(TurnOver, text=text, **fields)
 
 
-def mhm(kind: type[Any] = Partial) -> Heard:
+def mhm(kind: type[Any] = Partial) -> UtteranceEvent:
     return heard(kind, text="mm-hm", backchannel=True)
 
 
@@ -174,7 +184,7 @@ def test_words_interrupt() -> None:
 
 
 @pytest.mark.parametrize("then", [words("stop it"), words("stop"), likely("Stop."), over("Stop.")])
-def test_a_single_word_interrupts_once_it_is_confirmed(then: Heard) -> None:
+def test_a_single_word_interrupts_once_it_is_confirmed(then: UtteranceEvent) -> None:
     """By the next guess, whichever it is, or by the pause after it."""
     talk = play(Talk(SPEAKING), (0, STARTED), (380, words("stop")), (700, then))
     assert talk.log[:2] == [(0, "hold turn"), (700, "cancel turn")]
@@ -248,7 +258,7 @@ def test_who_goes_on_while_the_avatar_thinks_adds_to_the_question() -> None:
 
 
 @pytest.mark.parametrize("ended", [DISMISSED, mhm(TurnOver), heard(Dismissed, reason="lost")])
-def test_a_question_is_not_lost_to_a_noise(ended: Heard) -> None:
+def test_a_question_is_not_lost_to_a_noise(ended: UtteranceEvent) -> None:
     """A voice that lasted, cut the thinking off and then was nothing: the question is answered after all."""
     talk = play(Talk(THINKING, "What?"), (0, STARTED), (3000, ended))
     assert talk.log == [(0, "hold turn"), (TELLS_S * 1000, "cancel turn"), (3000, "answer What?")]
@@ -349,7 +359,7 @@ def test_an_utterance_whose_start_was_missed_is_answered() -> None:
 # --- everything -------------------------------------------------------------------------------------------------------
 
 
-def utterances() -> Iterator[tuple[Heard, ...]]:
+def utterances() -> Iterator[tuple[UtteranceEvent, ...]]:
     """Every utterance of up to four messages between its start and its end."""
     between = (words("so"), mhm(), likely("so"), RESUMED)
     for length in range(5):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.common.answering import AnswerEvent, Delta, Done, Question
-from services.common.hearing import Dismissed, SpeechResumed, SpeechStarted, TurnLikelyOver, TurnOver
+from services.common.utterances import Dismissed, EagerEndOfTurn, SpeechResumed, SpeechStarted, TurnOver
 from tests.orchestrator.conftest import Stack
 from tests.orchestrator.serving import until
 from tests.orchestrator.speaking import DELAYS, TEXT, with_ears
@@ -19,7 +19,7 @@ async def test_a_reply_is_ready_when_the_turn_is_over(stack: Stack) -> None:
     async with stack.page(opened) as page:
         await page.state("listening")
         await stack.hear(opened, SpeechStarted, onset_ms=80)
-        await stack.hear(opened, TurnLikelyOver, text="what is it", probability=0.8, backchannel=False)
+        await stack.hear(opened, EagerEndOfTurn, text="what is it", probability=0.8, backchannel=False)
         await until(lambda: stack.tts.spoken)
         assert (await stack.http.get(f"/session/{opened['session']}")).json()["turn"] == 0
         await stack.hear(opened, TurnOver, text="What is it?", **DELAYS)
@@ -48,7 +48,7 @@ async def test_a_reply_that_is_not_wanted_leaves_no_trace(stack: Stack, how: str
     async with stack.page(opened) as page:
         await page.state("listening")
         await stack.hear(opened, SpeechStarted, onset_ms=80)
-        await stack.hear(opened, TurnLikelyOver, text="What is", probability=0.6, backchannel=False)
+        await stack.hear(opened, EagerEndOfTurn, text="What is", probability=0.6, backchannel=False)
         await until(lambda: stack.tts.spoken)
         match how:
             case "goes on":
@@ -76,7 +76,7 @@ async def test_a_reply_that_could_not_be_prepared_is_tried_again(stack: Stack) -
     opened = await with_ears(stack)
     async with stack.page(opened) as page:
         await stack.rag.server.stop()
-        await stack.hear(opened, TurnLikelyOver, text="What is it?", probability=0.8, backchannel=False)
+        await stack.hear(opened, EagerEndOfTurn, text="What is it?", probability=0.8, backchannel=False)
         await page.type("transcript")
         await stack.rag.server.start()
         await stack.hear(opened, TurnOver, text="What is it?", **DELAYS)
@@ -94,7 +94,7 @@ async def test_ending_a_session_ends_what_was_being_prepared(stack: Stack) -> No
         await asyncio.Event().wait()
 
     stack.rag.script = endless
-    await stack.hear(opened, TurnLikelyOver, text="What?", probability=0.8, backchannel=False)
+    await stack.hear(opened, EagerEndOfTurn, text="What?", probability=0.8, backchannel=False)
     await until(lambda: stack.rag.questions)
     answer: httpx.Response = await stack.http.delete(
         f"/session/{opened['session']}", headers={"Authorization": f"Bearer {opened['token']}"}

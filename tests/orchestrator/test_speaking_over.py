@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.common.answering import AnswerEvent, Delta, Done, Question, Retrieval
-from services.common.hearing import Dismissed, Partial, SpeechStarted, TurnOver
+from services.common.utterances import Dismissed, Partial, SpeechStarted, TurnOver
 from services.orchestrator_api.lib.listening import TELLS_S
 from tests.orchestrator.conftest import Stack
 from tests.orchestrator.fakes import PASSAGE, WORD_MS, says

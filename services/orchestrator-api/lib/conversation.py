@@ -8,7 +8,6 @@ import structlog
 
 from services.common.answering import Question
 from services.common.errors import Problem
-from services.common.hearing import TurnOver
 from services.common.logs import logger
 from services.common.messages import (
     Cancel,
@@ -25,6 +24,7 @@ from services.common.metrics import (
     INTERRUPTION_DETECTION_DELAY,
     INTERRUPTION_TO_SILENCE_MS,
 )
+from services.common.utterances import TurnOver
 from services.orchestrator_api.lib import state
 from services.orchestrator_api.lib.contracts import Cancelled
 from services.orchestrator_api.lib.listening import Listener

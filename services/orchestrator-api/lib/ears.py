@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from services.common.background import Background
 from services.common.bus import Bus
-from services.common.hearing import HEARD, HEARING_PATTERN, Heard
 from services.common.logs import logger
 from services.common.messages import SERVICES_CHANNEL, Heartbeat
+from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, UtteranceEvent
 from services.orchestrator_api.lib.clients import Asr
 from services.orchestrator_api.lib.service import ServiceError
 
@@ -32,7 +32,7 @@ class Hearer(Protocol):
 
     id: str
 
-    def hear(self, heard: Heard) -> None: ...
+    def hear(self, heard: UtteranceEvent) -> None: ...
 
     def hears_by(self, instance: str | None) -> None:
         """Which run of asr listens from now on; None: none does."""
@@ -78,17 +78,17 @@ class Ears:
     # --- from asr -----------------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        async for channel, text in self._bus.subscribe(HEARING_PATTERN, SERVICES_CHANNEL):
+        async for channel, text in self._bus.subscribe(UTTERANCES_PATTERN, SERVICES_CHANNEL):
             try:
                 if channel == SERVICES_CHANNEL:
                     self._on_beat(Heartbeat.model_validate_json(text))
                 else:
-                    self._on_heard(HEARD.validate_json(text))
+                    self._on_heard(UTTERANCE_EVENTS.validate_json(text))
             except ValidationError as error:
                 # Only what is wrong: what somebody said is not for the log.
                 logger().warning("not understood", channel=channel, reason=str(error.errors()[0]["msg"]))
 
-    def _on_heard(self, heard: Heard) -> None:
+    def _on_heard(self, heard: UtteranceEvent) -> None:
         if session := self._wanted.get(heard.session):
             session.hear(heard)
 

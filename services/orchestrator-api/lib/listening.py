@@ -1,14 +1,22 @@
 """What the session makes of what it hears: when a voice holds the answer up, interrupts it, asks, or was nothing.
 
-Two kinds of ears report. asr tells words (`services.common.hearing`); a front end with ears of its own tells only that
-somebody speaks. No I/O in here; timers are handed in.
+Two kinds of ears report. asr tells words (`services.common.utterances`); a front end with ears of its own tells only
+that somebody speaks. No I/O in here; timers are handed in.
 """
 
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
 
-from services.common.hearing import Dismissed, Heard, Partial, SpeechResumed, SpeechStarted, TurnLikelyOver, TurnOver
+from services.common.utterances import (
+    Dismissed,
+    EagerEndOfTurn,
+    Partial,
+    SpeechResumed,
+    SpeechStarted,
+    TurnOver,
+    UtteranceEvent,
+)
 from services.orchestrator_api.lib.state import Event, State
 
 LASTS_S = 0.4
@@ -95,7 +103,7 @@ class Listener:
 
     # --- asr ----------------------------------------------------------------------------------------------------------
 
-    async def hear(self, heard: Heard) -> None:
+    async def hear(self, heard: UtteranceEvent) -> None:
         """Messages of one session, in order. What follows the end of its utterance is passed over."""
         utterance = (heard.instance, heard.utterance)
         if self._is_over(utterance):
@@ -105,7 +113,7 @@ class Listener:
         match heard:
             case Partial(text=text) if text:
                 await self._partial(heard)
-            case TurnLikelyOver(text=text) if text.strip():
+            case EagerEndOfTurn(text=text) if text.strip():
                 await self._likely_over(heard)
             case SpeechResumed():
                 await self._floor.discard()
@@ -144,7 +152,7 @@ class Listener:
         if not (first_guess and self._over_answer and not heard.backchannel):
             await self._words()
 
-    async def _likely_over(self, heard: TurnLikelyOver) -> None:
+    async def _likely_over(self, heard: EagerEndOfTurn) -> None:
         if heard.backchannel is not None:
             self._backchannel = heard.backchannel
         if self._over_answer and self._backchannel is not False:

@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from services.common.errors import Problem
-from services.common.hearing import Heard
 from services.common.messages import Event, Metrics, State, events_channel
+from services.common.utterances import UtteranceEvent
 from services.orchestrator_api.lib.audience import Audience
 from services.orchestrator_api.lib.clients import Face, Voice
 from services.orchestrator_api.lib.contracts import Cancelled, SessionView, latency_of
@@ -78,7 +78,7 @@ class Session:
         """Somebody speaks, or no longer does: the answer stands still, and is interrupted or goes on."""
         await self._inbox.do(partial(self._conversation.listener.speaking, speaking))
 
-    def hear(self, heard: Heard) -> None:
+    def hear(self, heard: UtteranceEvent) -> None:
         """What asr hears at the session's microphone."""
         self.post(partial(self._conversation.listener.hear, heard))
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import partial
 
 from services.common.answering import Question
-from services.common.hearing import TurnOver
 from services.common.logs import logger
 from services.common.messages import Event, Metrics, Playback
 from services.common.metrics import PLAYBACK_LATENCY, TTS_TTFB
 from services.common.speech import Speech
+from services.common.utterances import TurnOver
 from services.orchestrator_api.lib.answer import Answer
 from services.orchestrator_api.lib.clauses import Clause
 from services.orchestrator_api.lib.clients import Services, Voice

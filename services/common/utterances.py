@@ -3,8 +3,8 @@
 asr publishes on `flashback:session:{s}:hearing`; the session that owns the conversation listens. An *utterance* is what
 one person says until the turn is over; its number grows within a session. In order:
 
-    speech_started ── partial* ── turn_likely_over ── speech_resumed ── … ── turn_over
-                                                                          └─ dismissed
+    speech_started ── partial* ── eager_end_of_turn ── speech_resumed ── … ── turn_over
+                                                                           └─ dismissed
 
 Every utterance ends with exactly one `turn_over` or `dismissed`; where asr dies in between, its next `speech_started`
 has another `instance`, and the open one counts as dismissed.
@@ -17,28 +17,28 @@ from pydantic import Field, TypeAdapter
 from services.common.messages import Message
 
 
-def hearing_channel(session: str) -> str:
+def utterances_channel(session: str) -> str:
     return f"flashback:session:{session}:hearing"
 
 
-HEARING_PATTERN = "flashback:session:*:hearing"
+UTTERANCES_PATTERN = "flashback:session:*:hearing"
 
 
-class Hearing(Message):
+class Utterance(Message):
     """`instance` names the run of asr, `utterance` counts from 1 in it. `at`: ms since the epoch, when published."""
 
     instance: str
     utterance: int
 
 
-class SpeechStarted(Hearing):
+class SpeechStarted(Utterance):
     """A voice sets in. `onset_ms` ago (before `at`) its first sound came in by the microphone."""
 
     type: Literal["speech_started"] = "speech_started"
     onset_ms: float
 
 
-class Partial(Hearing):
+class Partial(Utterance):
     """The words so far; later ones may change. `backchannel`: nothing but "mm-hm", "yeah", "okay" up to here."""
 
     type: Literal["partial"] = "partial"
@@ -46,24 +46,26 @@ class Partial(Hearing):
     backchannel: bool = False
 
 
-class TurnLikelyOver(Hearing):
+class EagerEndOfTurn(Utterance):
     """The person has paused and is probably done: a reply to `text` may be prepared, and not yet spoken.
 
     `backchannel` as in `Partial`; None: as the last partial said."""
 
-    type: Literal["turn_likely_over"] = "turn_likely_over"
+    type: Literal["eager_end_of_turn", "turn_likely_over"] = "eager_end_of_turn"
+    """The second is its name before version 0.2; accepted until the release after it."""
+
     text: str
     probability: float
     backchannel: bool | None = None
 
 
-class SpeechResumed(Hearing):
+class SpeechResumed(Utterance):
     """They went on: what was prepared is void."""
 
     type: Literal["speech_resumed"] = "speech_resumed"
 
 
-class TurnOver(Hearing):
+class TurnOver(Utterance):
     """The turn's final words, never empty. Delays in ms: from the last sound of the voice to this message, and that
     part of it which was spent on transcribing after the end of the turn was decided."""
 
@@ -74,14 +76,14 @@ class TurnOver(Hearing):
     transcription_delay: float
 
 
-class Dismissed(Hearing):
+class Dismissed(Utterance):
     """It was no turn: a cough, a door, the avatar's own voice, a microphone that went away."""
 
     type: Literal["dismissed"] = "dismissed"
     reason: Literal["noise", "echo", "lost"]
 
 
-Heard = Annotated[
-    SpeechStarted | Partial | TurnLikelyOver | SpeechResumed | TurnOver | Dismissed, Field(discriminator="type")
+UtteranceEvent = Annotated[
+    SpeechStarted | Partial | EagerEndOfTurn | SpeechResumed | TurnOver | Dismissed, Field(discriminator="type")
 ]
-HEARD: TypeAdapter[Heard] = TypeAdapter(Heard)
+UTTERANCE_EVENTS: TypeAdapter[UtteranceEvent] = TypeAdapter(UtteranceEvent)
