@@ -373,7 +373,7 @@ def test_sound_can_be_switched(page: Page) -> None:
 
 
 DECIDE = """async (frames) => {
-  const { VoiceActivity } = await import("./js/voice-activity.js");
+  const { VoiceActivity } = await import("./js/microphone/voice-activity.js");
   const activity = new VoiceActivity({ frameMs: 20 });
   const turns = [];
   frames.forEach((db, i) => {

@@ -1,22 +1,22 @@
 /** Wires the page together: what happens on one side is shown or sent on the other. */
-import { call } from "./api.js";
-import { Captions } from "./captions.js";
-import { Composer } from "./composer.js";
-import { Control } from "./control.js";
-import { Conversation } from "./conversation.js";
-import { ConversationView } from "./conversation-view.js";
-import { Looks } from "./looks.js";
-import { Microphone } from "./microphone.js";
-import { Notices } from "./notices.js";
-import { PushToTalk } from "./push-to-talk.js";
-import { Saying } from "./saying.js";
-import { Session } from "./session.js";
-import { Sound } from "./sound.js";
-import { Stage } from "./stage.js";
-import { Stats } from "./stats.js";
-import { followTheme } from "./theme.js";
-import { VoiceBar } from "./voice-bar.js";
-import { Waterfall } from "./waterfall.js";
+import { call } from "./connection/api.js";
+import { Captions } from "./components/captions.js";
+import { Composer } from "./components/question.js";
+import { Control } from "./connection/control.js";
+import { Conversation } from "./state/conversation.js";
+import { ConversationView } from "./components/conversation.js";
+import { Looks } from "./components/styles.js";
+import { Microphone } from "./microphone/microphone.js";
+import { Notices } from "./components/notices.js";
+import { PushToTalk } from "./microphone/push-to-talk.js";
+import { Saying } from "./components/transcript.js";
+import { Session } from "./connection/session.js";
+import { Sound } from "./components/sound.js";
+import { Stage } from "./components/stage.js";
+import { Stats } from "./connection/stats.js";
+import { followTheme } from "./components/theme.js";
+import { VoiceBar } from "./components/microphone.js";
+import { Waterfall } from "./components/latency.js";
 
 const VOICE_MS = 100; // How often the light follows the voice.
 const AWAY_MS = 1500; // A control channel, or ears, that are back sooner than this were not missed.

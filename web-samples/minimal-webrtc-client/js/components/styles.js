@@ -1,5 +1,5 @@
 /** The looks that the server offers: light, background and colour of the same face. */
-import { call } from "./api.js";
+import { call } from "../connection/api.js";
 import { element } from "./elements.js";
 
 /** Left and right light of the looks that we know; others get colours of their own from their name. */

@@ -5,7 +5,7 @@
  * Events: `level` {level: 0..1}, `speech` {speaking}, `track` {track or null}, `muted`, `devices` (the list or the choice is
  * another), `trouble` {message}.
  */
-import { remember, remembered } from "./memory.js";
+import { remember, remembered } from "../memory.js";
 
 const WISHES = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 const KEY = "flashback.microphone";

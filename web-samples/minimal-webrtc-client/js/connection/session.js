@@ -6,7 +6,7 @@
  */
 import { call } from "./api.js";
 import { Backoff, pause } from "./backoff.js";
-import { remember, remembered } from "./memory.js";
+import { remember, remembered } from "../memory.js";
 
 const GATHERING_MS = 500; // The gateway learns our address from our first packet; candidates only make it quicker.
 const CONNECT_MS = 8000;

@@ -1,5 +1,5 @@
 /** Light or dark: the system's choice until the person makes one here. */
-import { remember, remembered } from "./memory.js";
+import { remember, remembered } from "../memory.js";
 
 const KEY = "flashback.theme";
 
