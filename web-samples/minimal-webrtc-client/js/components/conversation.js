@@ -1,87 +1,103 @@
-/** Shows the conversation: question, answer as it is heard, its sources. */
-import { element } from "./elements.js";
+/**
+ * The conversation: question, answer as it is heard, its sources. The newest question stays in view with its answer below,
+ * unless the person is reading further up.
+ *
+ * @import { Entry } from "../state/conversation.js"
+ * @import { PageState } from "../state/page-state.js"
+ * @import { Store } from "../state/store.js"
+ */
+import { citationList, showCitations } from "./citations.js";
+import { byId, element } from "./elements.js";
 
-export class ConversationView {
-  #shown = new Map();
-  #follow = true; // unless the person reads further up
+const NEAR_PX = 40; // So close to the end counts as being there.
 
-  constructor(root, conversation) {
-    this.root = root;
-    const box = root.parentElement;
-    box.addEventListener("scroll", () => (this.#follow = box.scrollTop >= this.#end(box) - 40), { passive: true });
-    new ResizeObserver(() => this.#keepingEnd(() => {})).observe(box);
-    conversation.addEventListener("entry", ({ detail }) => this.#keepingEnd(() => this.#render(detail)));
-    conversation.addEventListener("removed", ({ detail }) => this.#remove(detail));
-  }
+/** @param {Store<PageState>} store */
+export function showConversation(store) {
+  const root = byId("conversation", HTMLElement);
+  const box = root.parentElement ?? root;
+  /** @type {Map<number, Turn>} */
+  const turns = new Map();
+  let following = true;
 
-  #render(entry) {
-    this.#follow ||= !this.#shown.has(entry); // a new question is always shown
-    const shown = this.#shown.get(entry) ?? this.#add(entry);
-    shown.question.textContent = entry.question;
-    shown.question.hidden = !entry.question;
-    shown.heard.textContent = entry.written.slice(0, entry.heard);
-    shown.ahead.textContent = entry.written.slice(entry.heard);
-    shown.answer.hidden = !entry.written && !entry.interrupted;
-    shown.note.hidden = !entry.interrupted;
-    shown.note.textContent = entry.written ? "interrupted" : "interrupted before a word was heard";
-    shown.item.classList.toggle("waiting", !entry.written && !entry.finished);
-    // A screen reader gets the answer once, when it is whole.
-    shown.item.setAttribute("aria-busy", String(!entry.finished));
-    for (const source of entry.sources.slice(shown.sources.childElementCount)) {
-      shown.sources.append(card(source, shown.sources.childElementCount + 1));
-    }
-    shown.sources.hidden = !entry.sources.length;
-    shown.doubts.textContent = `Not found in the documents: ${entry.doubts.map((sentence) => `“${sentence}”`).join(" ")}`;
-    shown.doubts.hidden = !entry.doubts.length;
-  }
+  const toEnd = () => {
+    if (following) box.scrollTop = endOf(box, root);
+  };
+  box.addEventListener("scroll", () => (following = box.scrollTop >= endOf(box, root) - NEAR_PX), { passive: true });
+  new ResizeObserver(toEnd).observe(box);
 
-  #add(entry) {
-    const item = element("li", "turn");
-    const question = element("p", "question");
-    const answer = element("p", "answer");
-    const heard = element("span", "heard");
-    const ahead = element("span", "ahead");
-    const note = element("span", "note");
+  store.subscribe(
+    ({ conversation }) => conversation.entries,
+    (entries) => {
+      for (const [id, turn] of turns) {
+        if (entries.some((entry) => entry.id === id)) continue;
+        turn.item.remove();
+        turns.delete(id);
+      }
+      for (const entry of entries) {
+        const known = turns.get(entry.id);
+        const turn = known ?? new Turn();
+        turn.show(entry);
+        if (known) continue;
+        turns.set(entry.id, turn);
+        root.append(turn.item);
+        following = true; // A new question is always shown.
+      }
+      toEnd();
+    },
+  );
+}
+
+/** A question with its answer. */
+class Turn {
+  item = element("li", "turn");
+  #question = element("p", "question");
+  #answer = element("p", "answer");
+  #heard = element("span", "heard");
+  #ahead = element("span", "ahead");
+  #note = element("span", "note");
+  #doubts = element("p", "doubts");
+  #citations = citationList();
+  /** @type {Entry | null} */
+  #shown = null;
+
+  constructor() {
     const dots = element("p", "dots");
-    const doubts = element("p", "doubts");
-    const sources = element("ul", "sources");
-    sources.setAttribute("aria-label", "Sources");
     dots.setAttribute("aria-hidden", "true");
     dots.append(element("i"), element("i"), element("i"));
-    answer.append(heard, ahead, " ", note);
-    item.append(question, dots, answer, doubts, sources);
-    this.root.append(item);
-    const shown = { item, question, answer, heard, ahead, note, doubts, sources };
-    this.#shown.set(entry, shown);
-    return shown;
+    this.#answer.append(this.#heard, this.#ahead, " ", this.#note);
+    this.item.append(this.#question, dots, this.#answer, this.#doubts, this.#citations);
   }
 
-  #remove(entry) {
-    this.#shown.get(entry)?.item.remove();
-    this.#shown.delete(entry);
-  }
-
-  /** The newest question stays in view with its answer below, unless the person is reading further up. */
-  #keepingEnd(change) {
-    const box = this.root.parentElement;
-    change();
-    if (this.#follow) box.scrollTop = this.#end(box);
-  }
-
-  /** As far down as one can go without losing the newest question. */
-  #end(box) {
-    const newest = this.root.lastElementChild;
-    if (!newest) return 0;
-    const top = newest.getBoundingClientRect().top - this.root.firstElementChild.getBoundingClientRect().top;
-    return Math.min(box.scrollHeight - box.clientHeight, top);
+  /** @param {Entry} entry */
+  show(entry) {
+    if (entry === this.#shown) return;
+    this.#shown = entry;
+    const { question, written, heard, interrupted, finished, sources, doubts } = entry;
+    this.#question.textContent = question;
+    this.#question.hidden = !question;
+    this.#heard.textContent = written.slice(0, heard);
+    this.#ahead.textContent = written.slice(heard);
+    this.#answer.hidden = !written && !interrupted;
+    this.#note.hidden = !interrupted;
+    this.#note.textContent = written ? "interrupted" : "interrupted before a word was heard";
+    this.item.classList.toggle("waiting", !written && !finished);
+    // A screen reader gets the answer once, when it is whole.
+    this.item.setAttribute("aria-busy", String(!finished));
+    showCitations(this.#citations, sources);
+    this.#doubts.textContent = `Not found in the documents: ${doubts.map((sentence) => `“${sentence}”`).join(" ")}`;
+    this.#doubts.hidden = !doubts.length;
   }
 }
 
-function card({ title, source, quote }, number) {
-  const item = element("li", "source");
-  const head = element("p", "title");
-  head.append(element("span", "number", String(number)), element("cite", "", title || source));
-  item.append(head, element("p", "path", source));
-  if (quote) item.append(element("blockquote", "", quote));
-  return item;
+/**
+ * As far down as one can go without losing the newest question.
+ *
+ * @param {HTMLElement} box
+ * @param {HTMLElement} root
+ */
+function endOf(box, root) {
+  const [oldest, newest] = [root.firstElementChild, root.lastElementChild];
+  if (!oldest || !newest) return 0;
+  const top = newest.getBoundingClientRect().top - oldest.getBoundingClientRect().top;
+  return Math.min(box.scrollHeight - box.clientHeight, top);
 }

@@ -1,7 +1,17 @@
-/** One turn's way from the question to the voice as labelled bars, and the live figures below. */
-import { element } from "./elements.js";
+/**
+ * Behind the answer: one turn's way from the question to the voice as labelled bars, the figures of the turn and of what
+ * arrives live, and the one line that shows when the panel is folded.
+ *
+ * @import { PageState, Reception, TurnMetrics } from "../state/page-state.js"
+ * @import { Store } from "../state/store.js"
+ */
+import { byId, element } from "./elements.js";
 
-/** The numbers are ms after the question came in; a spoken one comes in with the end of the voice. */
+/**
+ * The numbers are ms after the question came in; a spoken one comes in with the end of the voice.
+ *
+ * @type {readonly [name: string, label: string][]}
+ */
 const STEPS = [
   ["end_of_turn_delay", "Question over"],
   ["rag_retrieval_latency", "Documents searched"],
@@ -13,6 +23,7 @@ const STEPS = [
   ["e2e_latency", "Voice leaves"],
 ];
 const GOAL = "e2e_latency";
+/** @type {readonly [name: string, label: string, unit: string][]} */
 const FIGURES = [
   ["interruption_detection_delay", "Interrupted after", "ms"],
   ["transcription_delay", "Transcribed in", "ms"],
@@ -22,94 +33,101 @@ const FIGURES = [
   ["underruns_total", "Ran dry", "times"],
 ];
 
-export class Waterfall {
-  #metrics = {};
-  #turn = 0;
+/** @param {Store<PageState>} store */
+export function showLatency(store) {
+  const waterfall = byId("waterfall", HTMLElement);
+  const turn = byId("turn", HTMLElement);
+  const live = byId("live", HTMLElement);
+  const glance = byId("glance", HTMLElement);
+  store.subscribe(
+    ({ metrics }) => metrics,
+    (metrics) => {
+      const rows = steps(metrics);
+      if (rows.length) {
+        const list = element("ol", "steps");
+        list.append(...rows);
+        waterfall.replaceChildren(list);
+      }
+      turn.replaceChildren(...figures(metrics));
+    },
+  );
+  store.subscribe(
+    ({ reception }) => reception,
+    (reception) => live.replaceChildren(...liveFigures(reception)),
+  );
+  store.subscribe(atAGlance, (text) => (glance.textContent = text));
+}
 
-  constructor({ waterfall, turn, live, glance }) {
-    Object.assign(this, { waterfall, turn, live, glance });
-    this.figures = new Map();
-  }
-
-  /** A turn's numbers; they may come in several messages. */
-  metrics(event) {
-    if (event.turn !== this.#turn) this.#startOver();
-    this.#turn = event.turn;
-    for (const [key, value] of Object.entries(event)) if (typeof value === "number") this.#metrics[key] = value;
-    this.#draw();
-  }
-
-  /** What arrives right now. */
-  stats({ fps, kbps, jitterMs, roundTripMs, lost }) {
-    this.#figure(this.live, "Frames", fps.toFixed(1), "fps");
-    this.#figure(this.live, "Rate", kbps >= 1000 ? (kbps / 1000).toFixed(2) : kbps.toFixed(0), kbps >= 1000 ? "Mbit/s" : "kbit/s");
-    this.#figure(this.live, "Jitter", jitterMs.toFixed(0), "ms");
-    this.#figure(this.live, "Round trip", roundTripMs.toFixed(0), "ms");
-    this.#figure(this.live, "Lost", String(lost), lost === 1 ? "packet" : "packets");
-    this.fps = fps;
-    this.#look();
-  }
-
-  #draw() {
-    // In the order in which they happened: the first sound does not wait for the first picture.
-    const known = STEPS.filter(([key]) => key in this.#metrics).sort(([a], [b]) => this.#metrics[a] - this.#metrics[b]);
-    const whole = Math.max(1, ...known.map(([key]) => this.#metrics[key]));
-    const rows = [];
-    let before = 0;
-    for (const [key, label] of known) {
-      const end = this.#metrics[key];
-      const row = this.#row(label, before / whole, (end - before) / whole, `${Math.round(end)} ms`);
-      row.classList.toggle("goal", key === GOAL);
-      rows.push(row);
-      before = end;
-    }
-    if (rows.length) {
-      const list = element("ol", "steps");
-      list.append(...rows);
-      this.waterfall.replaceChildren(list);
-    }
-    for (const [key, label, unit] of FIGURES) {
-      if (key in this.#metrics) this.#figure(this.turn, label, String(Math.round(this.#metrics[key])), unit);
-    }
-    this.#look();
-  }
-
-  #startOver() {
-    this.#metrics = {};
-    this.turn.replaceChildren();
-    for (const [, label] of FIGURES) this.figures.delete(label);
-  }
-
-  #row(label, start, length, text) {
-    const row = element("li", "step");
-    const track = element("span", "track");
-    const bar = element("span", "span");
-    bar.style.setProperty("--start", start.toFixed(4));
-    bar.style.setProperty("--length", length.toFixed(4));
-    track.append(bar);
-    row.append(element("span", "label", label), track, element("span", "ms", text));
+/**
+ * A bar for every step, in the order in which they happened: the first sound does not wait for the first picture.
+ *
+ * @param {TurnMetrics} metrics
+ */
+function steps({ values }) {
+  const known = STEPS.map(([name, label]) => ({ name, label, end: values[name] ?? NaN }))
+    .filter(({ end }) => !Number.isNaN(end))
+    .sort((a, b) => a.end - b.end);
+  const whole = Math.max(1, ...known.map(({ end }) => end));
+  return known.map(({ name, label, end }, i) => {
+    const before = known[i - 1]?.end ?? 0;
+    const row = step(label, before / whole, (end - before) / whole, `${Math.round(end)} ms`);
+    row.classList.toggle("goal", name === GOAL);
     return row;
-  }
+  });
+}
 
-  #figure(list, label, value, unit) {
-    let shown = this.figures.get(label);
-    if (!shown) {
-      const box = element("div");
-      shown = { value: element("b"), unit: element("small") };
-      const data = element("dd");
-      data.append(shown.value, " ", shown.unit);
-      box.append(element("dt", "", label), data);
-      list.append(box);
-      this.figures.set(label, shown);
-    }
-    shown.value.textContent = value;
-    shown.unit.textContent = unit;
-  }
+/**
+ * @param {string} label
+ * @param {number} start of the bar, 0 to 1
+ * @param {number} length of the bar, 0 to 1
+ * @param {string} text
+ */
+function step(label, start, length, text) {
+  const row = element("li", "step");
+  const track = element("span", "track");
+  const bar = element("span", "span");
+  bar.style.setProperty("--start", start.toFixed(4));
+  bar.style.setProperty("--length", length.toFixed(4));
+  track.append(bar);
+  row.append(element("span", "label", label), track, element("span", "ms", text));
+  return row;
+}
 
-  /** The one line that shows when the panel is folded. */
-  #look() {
-    const voice = this.#metrics[GOAL];
-    const parts = [voice !== undefined && `${Math.round(voice)} ms`, this.fps && `${this.fps.toFixed(0)} fps`];
-    this.glance.textContent = parts.filter(Boolean).join(" · ");
-  }
+/** @param {TurnMetrics} metrics */
+function figures({ values }) {
+  return FIGURES.flatMap(([name, label, unit]) => {
+    const value = values[name];
+    return value === undefined ? [] : [figure(label, String(Math.round(value)), unit)];
+  });
+}
+
+/** @param {Reception} reception */
+function liveFigures({ fps, kbps, jitterMs, roundTripMs, lost }) {
+  return [
+    figure("Frames", fps.toFixed(1), "fps"),
+    kbps >= 1000 ? figure("Rate", (kbps / 1000).toFixed(2), "Mbit/s") : figure("Rate", kbps.toFixed(0), "kbit/s"),
+    figure("Jitter", jitterMs.toFixed(0), "ms"),
+    figure("Round trip", roundTripMs.toFixed(0), "ms"),
+    figure("Lost", String(lost), lost === 1 ? "packet" : "packets"),
+  ];
+}
+
+/**
+ * @param {string} label
+ * @param {string} value
+ * @param {string} unit
+ */
+function figure(label, value, unit) {
+  const box = element("div");
+  const data = element("dd");
+  data.append(element("b", "", value), " ", element("small", "", unit));
+  box.append(element("dt", "", label), data);
+  return box;
+}
+
+/** @param {PageState} state */
+function atAGlance({ metrics, reception }) {
+  const voice = metrics.values[GOAL];
+  const parts = [voice !== undefined && `${Math.round(voice)} ms`, reception.fps && `${reception.fps.toFixed(0)} fps`];
+  return parts.filter(Boolean).join(" · ");
 }

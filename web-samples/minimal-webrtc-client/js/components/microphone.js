@@ -1,22 +1,60 @@
-/** What belongs to an open microphone: mute, and which one it is. */
+/**
+ * The microphone's button with its level and, while it is on, its bar: mute, and which one it is.
+ *
+ * @import { MicrophoneState, PageState } from "../state/page-state.js"
+ * @import { Store } from "../state/store.js"
+ *
+ * @typedef {object} MicrophoneActions
+ * @property {() => void} toggleMicrophone
+ * @property {() => void} toggleMute
+ * @property {(device: string) => void} chooseMicrophone
+ */
+import { byId, redraw, within } from "./elements.js";
 
-export class VoiceBar {
-  constructor({ root, mute, devices, microphone }) {
-    Object.assign(this, { root, mute, devices, microphone });
-    mute.addEventListener("click", () => (microphone.muted = !microphone.muted));
-    devices.addEventListener("change", () => microphone.choose(devices.value));
-    for (const type of ["track", "muted", "devices"]) microphone.addEventListener(type, () => this.#show());
-  }
+/**
+ * @param {Store<PageState>} store
+ * @param {MicrophoneActions} actions
+ */
+export function showMicrophone(store, { toggleMicrophone, toggleMute, chooseMicrophone }) {
+  const button = byId("mic", HTMLButtonElement);
+  const bar = byId("voice", HTMLElement);
+  const mute = byId("mute", HTMLButtonElement);
+  const devices = byId("devices", HTMLSelectElement);
 
-  #show() {
-    const { on, muted, device, devices } = this.microphone;
-    // The bar may vanish under the focus.
-    if (!on && this.root.contains(document.activeElement)) document.getElementById("mic").focus();
-    this.root.hidden = !on;
-    this.mute.setAttribute("aria-pressed", String(muted));
-    this.mute.querySelector("span").textContent = muted ? "Muted" : "Mute";
-    this.mute.querySelector("use").setAttribute("href", muted ? "#i-muted" : "#i-mic");
-    this.devices.replaceChildren(...devices.map(({ id, name }) => new Option(name, id, false, id === device)));
-    this.devices.parentElement.hidden = devices.length < 2;
-  }
+  button.addEventListener("click", toggleMicrophone);
+  mute.addEventListener("click", toggleMute);
+  devices.addEventListener("change", () => chooseMicrophone(devices.value));
+
+  store.subscribe(
+    ({ microphone }) => microphone,
+    (microphone) => {
+      const { on, muted } = microphone;
+      button.setAttribute("aria-pressed", String(on));
+      button.toggleAttribute("data-muted", muted);
+      if (!on && bar.contains(document.activeElement)) button.focus(); // The bar vanishes under the focus.
+      bar.hidden = !on;
+      mute.setAttribute("aria-pressed", String(muted));
+      within(mute, "span", HTMLElement).textContent = muted ? "Muted" : "Mute";
+      redraw(mute, muted ? "i-muted" : "i-mic");
+      list(devices, microphone);
+    },
+  );
+}
+
+/**
+ * Shows how loud it is, 0 to 1. Apart from the state: it is another one fifty times a second.
+ *
+ * @param {number} level
+ */
+export function showLevel(level) {
+  byId("mic", HTMLButtonElement).style.setProperty("--level", level.toFixed(3));
+}
+
+/**
+ * @param {HTMLSelectElement} select
+ * @param {MicrophoneState} microphone
+ */
+function list(select, { device, devices }) {
+  select.replaceChildren(...devices.map(({ id, name }) => new Option(name, id, false, id === device)));
+  if (select.parentElement) select.parentElement.hidden = devices.length < 2;
 }

@@ -1,37 +1,52 @@
-/** What is wrong, a sentence each, one at a time per subject. */
-import { element, icon } from "./elements.js";
+/**
+ * What is wrong, a sentence each; it can be dismissed, and some go away by themselves.
+ *
+ * @import { Notice, Subject } from "../state/notices.js"
+ * @import { PageState } from "../state/page-state.js"
+ * @import { Store } from "../state/store.js"
+ */
+import { without } from "../state/notices.js";
+import { byId, element, icon } from "./elements.js";
 
-export class Notices {
-  #shown = new Map();
+/** @param {Store<PageState>} store */
+export function showNotices(store) {
+  const root = byId("notices", HTMLElement);
+  /** @type {Map<Notice, {box: HTMLElement, timer: number}>} */
+  const shown = new Map();
+  const dismiss = (/** @type {Subject} */ subject) => store.set({ notices: without(store.state.notices, subject) });
 
-  constructor(root) {
-    this.root = root;
-  }
+  store.subscribe(
+    ({ notices }) => notices,
+    (notices) => {
+      for (const [notice, { box, timer }] of shown) {
+        if (notices.includes(notice)) continue;
+        clearTimeout(timer);
+        box.remove();
+        shown.delete(notice);
+      }
+      for (const notice of notices.filter((notice) => !shown.has(notice))) {
+        const box = boxOf(notice, () => dismiss(notice.subject));
+        root.append(box);
+        shown.set(notice, { box, timer: notice.forMs && setTimeout(() => dismiss(notice.subject), notice.forMs) });
+      }
+    },
+  );
+}
 
-  /** Shows the sentence. `title` says whose; `forMs`: it goes away by itself. The same subject replaces its sentence. */
-  say(subject, sentence, { title = "", forMs = 0 } = {}) {
-    const known = this.#shown.get(subject);
-    if (known?.sentence === sentence) return;
-    this.clear(subject);
-    const notice = element("div", "notice");
-    const text = element("p");
-    if (title) text.append(element("strong", "", /[.!?]$/.test(title) ? title : `${title}.`), " ");
-    text.append(sentence);
-    const close = element("button", "quiet");
-    close.type = "button";
-    close.setAttribute("aria-label", "Dismiss");
-    close.append(icon("i-close"));
-    close.addEventListener("click", () => this.clear(subject));
-    notice.append(text, close);
-    this.root.append(notice);
-    this.#shown.set(subject, { sentence, notice, timer: forMs && setTimeout(() => this.clear(subject), forMs) });
-  }
-
-  clear(subject) {
-    const known = this.#shown.get(subject);
-    if (!known) return;
-    clearTimeout(known.timer);
-    known.notice.remove();
-    this.#shown.delete(subject);
-  }
+/**
+ * @param {Notice} notice
+ * @param {() => void} dismiss
+ */
+function boxOf({ title, sentence }, dismiss) {
+  const box = element("div", "notice");
+  const text = element("p");
+  if (title) text.append(element("strong", "", /[.!?]$/.test(title) ? title : `${title}.`), " ");
+  text.append(sentence);
+  const close = element("button", "quiet");
+  close.type = "button";
+  close.setAttribute("aria-label", "Dismiss");
+  close.append(icon("i-close"));
+  close.addEventListener("click", dismiss);
+  box.append(text, close);
+  return box;
 }

@@ -2,106 +2,92 @@
  * The stage: the live face, the light around it, and what one can feel of the session's state.
  *
  * Between two connections the last picture stays, so that the face never turns into a black square.
+ *
+ * @import { PageState } from "../state/page-state.js"
+ * @import { Store } from "../state/store.js"
  */
+import { presence } from "../state/page-state.js";
+import { pictured } from "../state/transitions.js";
+import { lightRoom } from "./ambient.js";
+import { byId } from "./elements.js";
 
-const LABELS = { connecting: "Connecting", listening: "Listening", thinking: "Thinking", speaking: "Speaking", paused: "Listening", away: "Reconnecting" };
 const AMBIENT_MS = 700;
-const SPOTS = 6; // The room knows the picture as this many spots of colour each way.
 const BREATH_MS = 5500;
 
 export class Stage {
-  #state = "connecting";
-  #ears = false;
+  #store;
+  #root = byId("stage", HTMLElement);
+  #video = byId("face", HTMLVideoElement);
+  #still = byId("still", HTMLCanvasElement);
+  #calm = matchMedia("(prefers-reduced-motion: reduce)");
+  #lightRoom = lightRoom(this.#video);
 
-  constructor({ root, video, still, ambient, label }) {
-    Object.assign(this, { root, video, label });
-    this.still = still.getContext("2d");
-    this.ambient = ambient.getContext("2d");
-    this.ambient.imageSmoothingQuality = "high";
-    this.spots = Object.assign(document.createElement("canvas"), { width: SPOTS, height: SPOTS }).getContext("2d");
-    this.calm = matchMedia("(prefers-reduced-motion: reduce)");
-    setInterval(() => this.#glow(), AMBIENT_MS);
+  /** @param {Store<PageState>} store */
+  constructor(store) {
+    this.#store = store;
+    store.subscribe(presence, (now) => (this.#root.dataset.state = now));
+    store.subscribe(
+      ({ voice }) => voice,
+      (voice) => this.#root.toggleAttribute("data-hearing", voice),
+    );
+    store.subscribe(
+      ({ peer }) => peer,
+      (peer) => {
+        if (peer === "connected") this.#thaw();
+        else if (["new", "disconnected", "failed"].includes(peer)) this.#freeze();
+      },
+    );
+    store.subscribe(
+      ({ picture }) => picture,
+      (picture) => {
+        this.#root.toggleAttribute("data-still", picture === "still");
+        this.#root.toggleAttribute("data-live", picture !== "none");
+      },
+    );
+    setInterval(() => {
+      if (store.state.picture === "live") this.#lightRoom();
+    }, AMBIENT_MS);
   }
 
-  get state() {
-    return this.#state;
-  }
-
-  /** connecting, listening, thinking, speaking, paused (it listens in the middle of speaking) or away. */
-  set state(state) {
-    this.#state = state;
-    this.#show();
-  }
-
-  /** Whether somebody listens to an open microphone: otherwise the label does not claim it. */
-  set ears(on) {
-    this.#ears = on;
-    this.#show();
-  }
-
-  /** The person is speaking. */
-  set hearing(on) {
-    this.root.toggleAttribute("data-hearing", on);
+  /**
+   * Shows this stream from its first picture on.
+   *
+   * @param {MediaStream} stream
+   */
+  show(stream) {
+    this.#video.srcObject = stream;
+    this.#thaw();
   }
 
   /**
    * The light: it follows the voice that is heard (`level`, 0 to 1) and breathes while the session listens. Steps of a tenth of
    * a second are enough for that, and leave a laptop cool where an endless animation would not.
+   *
+   * @param {number} level
    */
   shine(level) {
-    if (this.calm.matches) return;
+    if (this.#calm.matches) return;
+    const now = presence(this.#store.state);
     const breath = 0.5 - 0.5 * Math.cos((performance.now() / BREATH_MS) * 2 * Math.PI);
-    const light = this.#state === "speaking" ? level : this.#state === "listening" ? breath : 0;
-    this.root.style.setProperty("--light", light.toFixed(3));
+    const light = now === "speaking" ? level : now === "listening" ? breath : 0;
+    this.#root.style.setProperty("--light", light.toFixed(3));
   }
 
   /** Keeps the present picture in front until another one arrives. */
-  freeze() {
-    if (!this.video.videoWidth || this.root.hasAttribute("data-still")) return;
-    const { canvas } = this.still;
-    this.still.drawImage(this.video, 0, 0, canvas.width, canvas.height);
-    this.root.setAttribute("data-still", "");
-  }
-
-  /** Shows this stream; resolves at its first picture. */
-  show(stream) {
-    this.video.srcObject = stream;
-    return this.thaw();
+  #freeze() {
+    if (this.#store.state.picture !== "live") return;
+    this.#still.getContext("2d")?.drawImage(this.#video, 0, 0, this.#still.width, this.#still.height);
+    this.#store.set({ picture: "still" });
   }
 
   /** The next picture that arrives takes the place of the kept one. */
-  thaw() {
-    return new Promise((resolve) => {
-      const next = () => {
-        this.root.removeAttribute("data-still");
-        this.root.setAttribute("data-live", "");
-        this.#glow(1);
-        resolve();
-      };
-      if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(next);
-      else this.video.addEventListener("timeupdate", next, { once: true });
-    });
-  }
-
-  #show() {
-    this.root.dataset.state = this.#state;
-    this.label.textContent = this.#state === "listening" && !this.#ears ? "Ready" : LABELS[this.#state];
-  }
-
-  /** The room takes the colour of the picture, slowly. */
-  #glow(weight = 0.3) {
-    if (!this.video.videoWidth || document.hidden || this.root.hasAttribute("data-still")) return;
-    this.spots.globalAlpha = weight;
-    this.spots.drawImage(this.video, 0, 0, SPOTS, SPOTS);
-    const { width, height } = this.ambient.canvas;
-    const fall = this.ambient.createRadialGradient(width / 2, height / 2, 0, width / 2, height / 2, width / 2);
-    fall.addColorStop(0, "#000c");
-    fall.addColorStop(0.6, "#0005");
-    fall.addColorStop(1, "#0000");
-    this.ambient.globalCompositeOperation = "copy";
-    this.ambient.drawImage(this.spots.canvas, 0, 0, width, height);
-    this.ambient.globalCompositeOperation = "destination-in";
-    this.ambient.fillStyle = fall;
-    this.ambient.fillRect(0, 0, width, height);
+  #thaw() {
+    const next = () => {
+      if (this.#store.state.peer !== "connected") return; // The connection broke again before it.
+      this.#store.set(pictured(this.#store.state));
+      this.#lightRoom(1);
+    };
+    if (this.#video.requestVideoFrameCallback) this.#video.requestVideoFrameCallback(next);
+    else this.#video.addEventListener("timeupdate", next, { once: true });
   }
 }

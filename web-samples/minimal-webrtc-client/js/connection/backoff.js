@@ -7,6 +7,7 @@ export class Backoff {
     this.most = most;
   }
 
+  /** The next waiting time in ms. */
   next() {
     const full = Math.min(this.most, this.first * 2 ** this.#attempt++);
     return full * (0.6 + 0.4 * Math.random());
@@ -17,7 +18,12 @@ export class Backoff {
   }
 }
 
-/** Resolves after `ms`, or at once when the browser says that the network is back. */
+/**
+ * Resolves after `ms`, or at once when the browser says that the network is back.
+ *
+ * @param {number} ms
+ * @returns {Promise<void>}
+ */
 export function pause(ms) {
   return new Promise((resolve) => {
     const done = () => {

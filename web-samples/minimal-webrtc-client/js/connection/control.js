@@ -1,38 +1,63 @@
 /**
- * The control channel: verbs up, the session's events down. Reconnects by itself with growing pauses.
+ * The control channel: commands up, the session's messages down. Reconnects by itself with growing pauses.
  *
- * Events: `event` (a message of the session), `open`, `lost`, `gone` (the session or its token is no more: join anew).
+ * @import { Command, Message } from "../messages.js"
+ *
+ * @typedef {object} ControlListener
+ * @property {(message: Message) => void} message one of the session came
+ * @property {() => void} opened
+ * @property {() => void} lost it broke, or an attempt failed; it is opened again
+ * @property {() => void} gone the session, or the token's right to it, is no more: join anew
  */
-import { address, call } from "./api.js";
+import { parse } from "../messages.js";
+import { address, call, troubleOf } from "./api.js";
 import { Backoff, pause } from "./backoff.js";
 import { GONE } from "./session.js";
 
 const REFUSED = 4000; // Close codes above this are an HTTP status: 4401, 4404, …
 
-export class Control extends EventTarget {
+export class Control {
+  /** @type {WebSocket | null} */
   #socket = null;
-  #session = null;
-  #token = null;
+  #session = "";
+  #token = "";
   #run = 0;
+  #listener;
+
+  /** @param {ControlListener} listener */
+  constructor(listener) {
+    this.#listener = listener;
+  }
 
   get open() {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Follows this session from now on; a connection that it already has goes on. */
+  /**
+   * Follows this session from now on; a connection that it already has goes on.
+   *
+   * @param {string} session
+   * @param {string} token
+   */
   follow(session, token) {
     const known = session === this.#session;
-    [this.#session, this.#token] = [session, token];
+    this.#session = session;
+    this.#token = token;
     if (!known || !this.open) this.#keepOpen(++this.#run);
   }
 
-  /** Sends a verb. False: there is no connection right now. */
-  send(type, fields = {}) {
-    if (!this.open) return false;
-    this.#socket.send(JSON.stringify({ type, ...fields }));
+  /**
+   * Sends a command. False: there is no connection right now.
+   *
+   * @param {Command} command
+   */
+  send(command) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(command));
     return true;
   }
 
+  /** @param {number} run */
   async #keepOpen(run) {
     const backoff = new Backoff(250);
     while (run === this.#run) {
@@ -42,41 +67,42 @@ export class Control extends EventTarget {
         if (run === this.#run) this.#forget();
         return;
       }
-      this.dispatchEvent(new Event("lost"));
+      this.#listener.lost();
       if (opened) backoff.reset();
       await pause(backoff.next());
     }
   }
 
-  /** One connection from opening to closing. Resolves to whether it ever opened, and why it closed. */
+  /**
+   * One connection from opening to closing. Resolves to whether it ever opened, and why it closed.
+   *
+   * @param {number} run
+   * @returns {Promise<{opened: boolean, code: number}>}
+   */
   #once(run) {
     this.#socket?.close();
     const url = address("control");
     url.protocol = url.protocol.replace("http", "ws");
-    url.search = new URLSearchParams({ session: this.#session, token: this.#token });
+    url.search = new URLSearchParams({ session: this.#session, token: this.#token }).toString();
     const socket = new WebSocket(url);
     this.#socket = socket;
     let opened = false;
     return new Promise((resolve) => {
       socket.addEventListener("open", () => {
         opened = true;
-        this.dispatchEvent(new Event("open"));
+        this.#listener.opened();
       });
-      socket.addEventListener("message", ({ data }) => run === this.#run && this.#received(data));
+      socket.addEventListener("message", ({ data }) => {
+        if (run === this.#run) this.#received(data);
+      });
       socket.addEventListener("close", ({ code }) => resolve({ opened, code }));
     });
   }
 
-  #received(data) {
-    let message;
-    try {
-      message = JSON.parse(data);
-    } catch {
-      return; // Not ours: the contract speaks JSON.
-    }
-    if (typeof message?.type !== "string") return;
-    if (message.session && message.session !== this.#session) return;
-    this.dispatchEvent(new CustomEvent("event", { detail: message }));
+  /** @param {string} text */
+  #received(text) {
+    const message = parse(text);
+    if (message && (!message.session || message.session === this.#session)) this.#listener.message(message);
   }
 
   /** A proxy may refuse a handshake, and scripts may not read why: ask whether the session still exists. */
@@ -84,13 +110,13 @@ export class Control extends EventTarget {
     try {
       await call("GET", `session/${encodeURIComponent(this.#session)}`, undefined, { timeoutMs: 4000 });
       return false;
-    } catch (trouble) {
-      return GONE.includes(trouble.status);
+    } catch (error) {
+      return GONE.includes(troubleOf(error).status);
     }
   }
 
   #forget() {
-    this.#session = this.#token = null;
-    this.dispatchEvent(new Event("gone"));
+    this.#session = this.#token = "";
+    this.#listener.gone();
   }
 }

@@ -15,11 +15,27 @@ export class VoiceActivity {
   #quietest = 0; // of this stretch
   #stretch = 0; // ms
 
+  /**
+   * @param {object} options
+   * @param {number} options.frameMs length of a frame
+   * @param {number} [options.onsetMs]
+   * @param {number} [options.releaseMs]
+   * @param {number} [options.marginDb] how far above the noise floor a voice is
+   * @param {number} [options.quietestDb] what is quieter than this is no voice, however quiet the room
+   */
   constructor({ frameMs, onsetMs = 120, releaseMs = 700, marginDb = 12, quietestDb = -48 }) {
-    Object.assign(this, { frameMs, onsetMs, releaseMs, marginDb, quietestDb });
+    this.frameMs = frameMs;
+    this.onsetMs = onsetMs;
+    this.releaseMs = releaseMs;
+    this.marginDb = marginDb;
+    this.quietestDb = quietestDb;
   }
 
-  /** One frame's loudness in dB below full scale. Returns whether somebody speaks now. */
+  /**
+   * One frame's loudness in dB below full scale. Returns whether somebody speaks now.
+   *
+   * @param {number} db
+   */
   frame(db) {
     this.#learn(db);
     // While speaking, the quieter ends of words still count.
@@ -35,6 +51,7 @@ export class VoiceActivity {
     return this.speaking;
   }
 
+  /** @param {number} db */
   #learn(db) {
     if (db < this.floor) this.floor = Math.max(-90, this.floor + (db - this.floor) * 0.3);
     this.#quietest = Math.min(this.#quietest, db);
@@ -44,6 +61,7 @@ export class VoiceActivity {
     this.#quietest = this.#stretch = 0;
   }
 
+  /** @param {boolean} speaking */
   #turn(speaking) {
     this.speaking = speaking;
     this.#evidence = 0;

@@ -12,8 +12,9 @@ class VoiceMeter extends AudioWorkletProcessor {
   #energy = 0;
   #blocks = 0;
 
+  /** @param {Float32Array[][]} inputs blocks of 128 samples, by input and channel */
   process([input]) {
-    for (const sample of input[0] ?? []) {
+    for (const sample of input?.[0] ?? []) {
       this.#low += this.#highPass * (sample - this.#low);
       this.#band += this.#lowPass * (sample - this.#low - this.#band);
       this.#energy += this.#band * this.#band;

@@ -1,0 +1,36 @@
+/**
+ * What is said only once it has lasted: a control channel, or ears, that are back sooner were not missed.
+ *
+ * @import { Subject } from "./state/notices.js"
+ * @import { PageState } from "./state/page-state.js"
+ * @import { Store } from "./state/store.js"
+ */
+import { say, without } from "./state/notices.js";
+import { isUnheard } from "./state/page-state.js";
+
+const LASTS_MS = 1500;
+
+/** @param {Store<PageState>} store */
+export function warn(store) {
+  warnWhile(store, ({ controlLost }) => controlLost, "control", "The server does not answer at the moment; trying again.", "Reconnecting.");
+  warnWhile(store, isUnheard, "ears", "Speech is not understood just now: type your question.");
+}
+
+/**
+ * Says the sentence when this has been so for `LASTS_MS`, and takes it back when it ends. Dismissed, it is not said again before
+ * that.
+ *
+ * @param {Store<PageState>} store
+ * @param {(state: PageState) => boolean} isSo
+ * @param {Subject} subject
+ * @param {string} sentence
+ * @param {string} [title]
+ */
+function warnWhile(store, isSo, subject, sentence, title = "") {
+  let timer = 0;
+  store.subscribe(isSo, (so) => {
+    clearTimeout(timer);
+    if (so) timer = setTimeout(() => store.set({ notices: say(store.state.notices, subject, sentence, { title }) }), LASTS_MS);
+    else store.set({ notices: without(store.state.notices, subject) });
+  });
+}
