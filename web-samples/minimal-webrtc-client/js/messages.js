@@ -88,7 +88,8 @@
  * @property {"set_style"} type
  * @property {string} style
  *
- * @typedef {State | Transcript | AnswerDelta | Citation | UnsupportedSentence | Caption | Playback | Interrupted | Metrics | ErrorReport} Body
+ * @typedef {State | Transcript | AnswerDelta | Citation | UnsupportedSentence
+ *   | Caption | Playback | Interrupted | Metrics | ErrorReport} Body
  * @typedef {Envelope & Body} Message from the server
  * @typedef {UserSpeaking | StartReply | CancelReply | ChooseStyle} Command to the server
  */

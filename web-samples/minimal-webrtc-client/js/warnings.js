@@ -1,5 +1,6 @@
 /**
- * What is said only once it has lasted: a control channel, or ears, that are back sooner were not missed.
+ * Notices that come only when a lack has lasted: nobody missed a control channel that is back sooner, or a server that listens
+ * to the microphone again.
  *
  * @import { Subject } from "./state/notices.js"
  * @import { PageState } from "./state/page-state.js"
@@ -12,13 +13,14 @@ const LASTS_MS = 1500;
 
 /** @param {Store<PageState>} store */
 export function warn(store) {
-  warnWhile(store, ({ controlLost }) => controlLost, "control", "The server does not answer at the moment; trying again.", "Reconnecting.");
+  const isLost = (/** @type {PageState} */ { controlLost }) => controlLost;
+  warnWhile(store, isLost, "control", "The server does not answer at the moment; trying again.", "Reconnecting.");
   warnWhile(store, isUnheard, "ears", "Speech is not understood just now: type your question.");
 }
 
 /**
- * Says the sentence when this has been so for `LASTS_MS`, and takes it back when it ends. Dismissed, it is not said again before
- * that.
+ * Shows the sentence when `isSo` has held for `LASTS_MS`, and takes it back when it holds no longer. A person who dismisses it
+ * does not see it again before that.
  *
  * @param {Store<PageState>} store
  * @param {(state: PageState) => boolean} isSo
