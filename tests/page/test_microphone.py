@@ -8,7 +8,7 @@ from tests.page.stand_in import StandIn
 
 
 def test_mute_sends_silence(page: Page, stand_in: StandIn) -> None:
-    """The track goes on without a sound, the label does not claim to listen, and the button says how it is."""
+    """The track goes on without a sound, the label does not claim to listen, and the button says that it is muted."""
     stand_in.grow_ears()
     press_microphone(page)
     expect(page.locator("#state")).to_have_text("Listening")
@@ -30,7 +30,7 @@ SAY_WHICH = """() => navigator.mediaDevices.enumerateDevices().then(
 
 
 def test_the_microphone_can_be_chosen(page: Page, stand_in: StandIn) -> None:
-    """All that there are, by name; the choice is used at once, on the same connection, and at the next visit."""
+    """Microphones are listed by name; the chosen one is used at once, on the same connection, and at the next visit."""
     press_microphone(page)
     devices = page.get_by_label("Which microphone")
     expect(devices).to_be_visible()
@@ -57,7 +57,7 @@ SLOW_METER = """() => {
 
 
 def test_another_microphone_may_be_chosen_at_once(page: Page) -> None:
-    """Before the level of the first one is measured, too."""
+    """A choice that comes before the first microphone's level is measured is followed too."""
     page.evaluate(SLOW_METER)
     press_microphone(page)
     devices = page.get_by_label("Which microphone")
@@ -69,7 +69,7 @@ def test_another_microphone_may_be_chosen_at_once(page: Page) -> None:
 
 
 def test_a_chosen_microphone_that_is_not_there_is_no_obstacle(open_page: Open) -> None:
-    """The browser's own choice takes its place."""
+    """The microphone that the browser prefers takes its place."""
     page = open_page(init="localStorage.setItem('flashback.microphone', 'long gone');")
     press_microphone(page)
     page.wait_for_function("() => flashback.microphone")
@@ -82,7 +82,7 @@ navigator.mediaDevices.getUserMedia = async (wishes) => (window.lent = await len
 
 
 def test_a_microphone_that_is_unplugged_is_said(open_page: Open) -> None:
-    """Its track ends: a sentence, the button is up again, and pressing it asks anew."""
+    """When its track ends there is a sentence, the button is up again, and pressing it asks for the microphone anew."""
     page = open_page(init=KEEP_LENT)
     press_microphone(page)
     page.wait_for_function("() => flashback.microphone")
@@ -138,7 +138,7 @@ def test_a_blocked_microphone_is_said(open_denied_page: Open) -> None:
 
 
 def test_a_missing_microphone_is_said(open_strict_page: Open) -> None:
-    """Without a device there is another sentence."""
+    """Without a device a sentence says that no microphone was found."""
     page = open_strict_page()
     press_microphone(page)
     expect(page.get_by_text("No microphone was found.")).to_be_visible()

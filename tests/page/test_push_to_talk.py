@@ -8,7 +8,7 @@ from tests.page.stand_in import StandIn
 
 
 def test_the_space_bar_is_held_to_talk(page: Page, stand_in: StandIn) -> None:
-    """It opens the microphone and interrupts, even where the server has ears; released, nobody is heard any more."""
+    """It opens the microphone and interrupts, even where the server listens; released, the microphone is muted."""
     stand_in.grow_ears()
     stand_in.answer = " ".join(["word"] * 60)
     ask(page)
@@ -26,7 +26,7 @@ def test_the_space_bar_is_held_to_talk(page: Page, stand_in: StandIn) -> None:
 def test_the_space_bar_talks_after_a_button_of_the_microphone_was_clicked(
     page: Page, stand_in: StandIn, pressed: str
 ) -> None:
-    """Muted or not: while the key is held the server hears the voice; then it is as it was before."""
+    """While the key is held the server hears the voice; afterwards the microphone is muted if it was before."""
     stand_in.grow_ears()
     press_microphone(page)
     page.wait_for_function("() => flashback.microphone")
@@ -55,7 +55,7 @@ def test_a_microphone_that_was_open_stays_open_after_the_space_bar(page: Page) -
 
 
 def test_the_space_bar_is_a_blank_while_typing(page: Page, stand_in: StandIn) -> None:
-    """In a question that has begun, and on a button that has the focus, it does what it always does."""
+    """In a question that has begun it types a blank, and on a button that has the focus it presses the button."""
     press_microphone(page)
     page.wait_for_function("() => flashback.microphone")
     page.get_by_label("Your question").focus()

@@ -22,7 +22,7 @@ def test_speaking_interrupts(page: Page, stand_in: StandIn) -> None:
 
 
 def test_where_the_server_has_ears_the_page_leaves_it_to_them(page: Page, stand_in: StandIn) -> None:
-    """Its own detector still shows that it hears something, but reports nothing; without the ears it does again."""
+    """The page's own detector still shows that it hears a voice; it reports only once the server stops listening."""
     stand_in.grow_ears()
     page.wait_for_function("() => flashback.ears")
     press_microphone(page)
@@ -36,7 +36,7 @@ def test_where_the_server_has_ears_the_page_leaves_it_to_them(page: Page, stand_
 
 
 def test_speech_that_nobody_understands_is_said(page: Page, stand_in: StandIn) -> None:
-    """With the microphone on and no ears there is a notice and no claim to listen; both end when the ears are back."""
+    """With the microphone on and a server that does not listen there is a notice, and the label claims nothing."""
     notice = page.get_by_text("Speech is not understood just now: type your question.")
     label = page.locator("#state")
     stand_in.grow_ears()
@@ -68,7 +68,7 @@ def test_without_ears_only_an_open_microphone_is_told(page: Page) -> None:
 
 
 def test_a_pause_is_no_interruption(page: Page, stand_in: StandIn) -> None:
-    """While a voice is looked into the page listens, keeps its captions, and speaks on."""
+    """While the server decides whether a voice interrupts, the page keeps its captions; then the answer goes on."""
     stand_in.answer = " ".join(["word"] * 60)
     ask(page)
     page.wait_for_function("() => flashback.state === 'speaking'")

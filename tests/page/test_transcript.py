@@ -9,7 +9,7 @@ from tests.page.stand_in import StandIn
 
 
 def test_what_the_person_says_is_shown_as_it_is_said(page: Page, stand_in: StandIn) -> None:
-    """Beside the captions while it is said; then it is the question of its turn. What was nothing goes away."""
+    """The words stand beside the captions while they are said, then as the turn's question; a final blank ends them."""
     of: dict[str, Any] = {"session": stand_in.only().id}
     saying = page.locator("#saying")
     stand_in.emit(Transcript(**of, turn=0, text="what is", final=False))
@@ -25,7 +25,7 @@ def test_what_the_person_says_is_shown_as_it_is_said(page: Page, stand_in: Stand
 
 
 def test_words_whose_end_is_not_told_go_away(page: Page, stand_in: StandIn) -> None:
-    """The server is lost in the middle of them."""
+    """They do not stay when the server is lost before it told their end."""
     stand_in.emit(Transcript(session=stand_in.only().id, turn=0, text="tell me", final=False))
     expect(page.locator("#saying")).to_have_text("tell me")
     stand_in.drop_control()
@@ -33,7 +33,7 @@ def test_words_whose_end_is_not_told_go_away(page: Page, stand_in: StandIn) -> N
 
 
 def test_a_question_that_is_added_to_stands_there_once(page: Page, stand_in: StandIn) -> None:
-    """Its beginning, of whose answer nothing was heard, makes room for the whole."""
+    """The whole question takes the place of its beginning, of whose answer nothing was heard."""
     of: dict[str, Any] = {"session": stand_in.only().id}
     stand_in.emit(State(**of, turn=1, state="thinking"))
     stand_in.emit(Transcript(**of, turn=1, text="What does it cost", final=True))
