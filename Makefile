@@ -70,6 +70,18 @@ check: .venv/.installed-dev .run/bin/staticcheck ## format, lint and types, Pyth
 	  test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	cd $(GATEWAY) && $(GO) vet ./...
 	cd $(GATEWAY) && PATH="$$($(GO) env GOROOT)/bin:$$PATH" $(CURDIR)/.run/bin/staticcheck ./...
+	@$(MAKE) check-page
+
+# The page needs none of this to run; where there is no npm its checks are left out.
+PAGE_TOOLS := web-samples/node_modules/.package-lock.json
+.PHONY: check-page
+check-page: ## the page's JavaScript: types, lint and unit tests; needs npm
+	@if command -v npm >/dev/null; then $(MAKE) -s $(PAGE_TOOLS) && npm --prefix web-samples run --silent check; \
+	else echo "The page's JavaScript is not checked: there is no npm here. It comes with Node.js, 20.19 or newer."; fi
+
+$(PAGE_TOOLS): web-samples/package-lock.json
+	@cd web-samples && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 bench: setup .venv/.installed-dev ## the whole path, measured at a WebRTC viewer; JSON on the last line
 	@$(PY) -m tests.bench

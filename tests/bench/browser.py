@@ -5,7 +5,7 @@ import time
 
 from playwright.sync_api import sync_playwright
 
-FLAGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio")
+from tests.chromium import QUIET, SOUND
 
 KEEP_CONNECTIONS = """
 window.connections = [];
@@ -33,7 +33,7 @@ def buffers_ms(url: str, seconds: float = 10) -> dict[str, float] | None:
     if chromium is None:
         return None
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        browser = driver.chromium.launch(executable_path=chromium, args=[*QUIET, SOUND, "--mute-audio"])
         page = browser.new_page()
         page.add_init_script(KEEP_CONNECTIONS)
         page.goto(url)

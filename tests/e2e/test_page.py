@@ -13,17 +13,9 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from services.stack.environment import RUN
+from tests.chromium import MICROPHONE, QUIET, SOUND
 from tests.e2e.stack import Stack
 
-FLAGS = [
-    "--no-sandbox",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ARTIFACTS = Path(os.environ.get("ARTIFACTS_DIR", RUN / "artifacts"))
 
 
@@ -31,7 +23,7 @@ ARTIFACTS = Path(os.environ.get("ARTIFACTS_DIR", RUN / "artifacts"))
 def page(stack: Stack) -> Iterator[Page]:
     """The page, joined: the face is live and the control socket is open."""
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *MICROPHONE, SOUND])
         page = browser.new_page(viewport={"width": 1280, "height": 860})
         page.goto(stack.url)
         page.wait_for_function("() => window.flashback?.state === 'listening' && flashback.control", timeout=30_000)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.chromium import MICROPHONE, QUIET, SOUND, hears
 from tests.e2e.stack import Stack
-from tests.e2e.test_page import FLAGS
 from tests.microphone import RATE
 from tests.voices import say, silence
 
@@ -39,7 +39,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(stack: Stack, spoken: Path) -> Iterator[Page]:
     """The page, joined, in a session that is listened to."""
     with sync_playwright() as driver:
-        flags = [*FLAGS, f"--use-file-for-fake-audio-capture={spoken}"]
+        flags = [*QUIET, *MICROPHONE, hears(spoken), SOUND]
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
         page = browser.new_page(viewport={"width": 1280, "height": 860})
         page.goto(stack.url)

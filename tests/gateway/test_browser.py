@@ -5,13 +5,8 @@ import shutil
 import pytest
 from playwright.async_api import Page, async_playwright
 
+from tests.chromium import MICROPHONE, QUIET, SOUND
 from tests.gateway.peers import Gateway, Peer, Pictures, Tone, bearer, until
-
-FLAGS = [
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-]
 
 JOIN = """async ({direction, authorization}) => {
     const pc = window.pc = new RTCPeerConnection();
@@ -59,7 +54,8 @@ async def test_chromium_joins_without_a_microphone(gateway: Gateway, direction: 
     await face.join("/whip", "s1", "renderer")
     asr = await Peer(gateway).receive("audio").join("/whep", "s1", "asr")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        flags = [*QUIET, *MICROPHONE, SOUND]
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
         page = await browser.new_page()
         await page.goto(f"{gateway.http.base_url}/healthz")
         authorization = bearer("s1", "talker")["Authorization"]

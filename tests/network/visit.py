@@ -8,7 +8,7 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.test_page import FLAGS
+from tests.chromium import MICROPHONE, QUIET, SOUND
 
 KEEP_CONNECTIONS = """{
   const Native = RTCPeerConnection;
@@ -31,7 +31,7 @@ WAY = """async () => {
 
 def main(url: str) -> None:
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *MICROPHONE, SOUND])
         page = browser.new_page()
         page.add_init_script(KEEP_CONNECTIONS)
         page.goto(url)

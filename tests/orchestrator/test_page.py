@@ -28,6 +28,15 @@ async def test_nothing_outside_its_folder_is_served(stack: Stack) -> None:
         assert status in (b"400", b"404"), path
 
 
+async def test_what_checks_the_page_is_not_served(stack: Stack) -> None:
+    """Its tools stand beside the folder that is served; in it there is only what a browser reads."""
+    tools = [path.name for path in FOLDER.parent.iterdir() if path != FOLDER]
+    assert {"package.json", "package-lock.json", "tsconfig.json", "eslint.config.js", ".npmrc"} <= set(tools)
+    for name in [*tools, "node_modules/typescript/package.json"]:
+        assert (await stack.http.get(f"/{name}")).status_code == 404, name
+    assert {path.suffix for path in FOLDER.rglob("*") if path.is_file()} == {".html", ".css", ".js"}
+
+
 async def test_there_is_one_socket_only(stack: Stack) -> None:
     """A WebSocket anywhere but at /control is refused."""
     with pytest.raises(InvalidStatus):

@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from tests.chromium import MICROPHONE, MICROPHONE_DENIED, QUIET, SOUND, SOUND_AFTER_A_GESTURE, hears
 from tests.page.stand_in import StandIn
 from tests.page.voice import write_speech
 
-QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-DEVICES = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-ALOUD = ["--autoplay-policy=no-user-gesture-required"]
 JOINED = "() => window.flashback?.state === 'listening' && flashback.control"
 
 Open = Callable[..., Page]
@@ -35,25 +33,23 @@ def speech_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright, speech_file: Path) -> Iterator[Browser]:
     """A browser with a microphone that it lends, and sound without a gesture."""
-    yield from _launch(playwright, [*QUIET, *DEVICES, *ALOUD, f"--use-file-for-fake-audio-capture={speech_file}"])
+    yield from _launch(playwright, *MICROPHONE, hears(speech_file), SOUND)
 
 
 @pytest.fixture(scope="package")
 def strict_browser(playwright: Playwright) -> Iterator[Browser]:
     """A browser as people have it: no sound before a gesture; here without any microphone."""
-    yield from _launch(playwright, [*QUIET, "--autoplay-policy=document-user-activation-required"])
+    yield from _launch(playwright, SOUND_AFTER_A_GESTURE)
 
 
 @pytest.fixture(scope="package")
 def denying_browser(playwright: Playwright) -> Iterator[Browser]:
     """A browser whose person has said no to the microphone."""
-    yield from _launch(
-        playwright, [*QUIET, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny"]
-    )
+    yield from _launch(playwright, *MICROPHONE_DENIED)
 
 
-def _launch(playwright: Playwright, flags: list[str]) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=_chromium(), args=flags)
+def _launch(playwright: Playwright, *flags: str) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=_chromium(), args=[*QUIET, *flags])
     yield browser
     browser.close()
 

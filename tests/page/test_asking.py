@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from services.common.messages import AnswerDelta, Caption, UnsupportedSentence
 from tests.page.conftest import Open
 from tests.page.live import SOURCES
+from tests.page.person import ask, until_words_are_heard
 from tests.page.stand_in import ANSWER, StandIn
 
 SHORT = "It works. You heard it."
@@ -18,17 +19,6 @@ addEventListener("DOMContentLoaded", () => new MutationObserver((records) => {
     for (const node of addedNodes) if (node.tagName === "SPAN") captions.push(node.textContent);
 }).observe(document.getElementById("captions"), { childList: true, subtree: true }));
 """
-
-
-def ask(page: Page, text: str = "What is FlashbackAvatars?") -> None:
-    page.get_by_label("Your question").fill(text)
-    page.keyboard.press("Enter")
-
-
-def until_words_are_heard(page: Page, words: int) -> None:
-    page.wait_for_function(
-        "(n) => (document.querySelector('.turn:last-child .heard')?.textContent.split(' ').length ?? 0) >= n", arg=words
-    )
 
 
 def test_a_question_is_asked_by_keyboard(page: Page, stand_in: StandIn) -> None:

@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 
 from services.common.messages import Error, Transcript
 from tests.page.conftest import Open
+from tests.page.person import ask, press_microphone, until_words_are_heard
 from tests.page.stand_in import StandIn
-from tests.page.test_asking import ask, until_words_are_heard
 
 SIZES = [(360, 740), (740, 360), (768, 1024), (1024, 700), (1366, 768), (1920, 1080)]
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -114,7 +114,7 @@ def test_a_microphone_in_use(open_page: Open, stand_in: StandIn, artifacts: Path
     """What belongs to it, and the person's words beside the captions, have their place on every screen."""
     page = open_page(width=width, height=height)
     stand_in.grow_ears()
-    page.get_by_role("button", name="Microphone", exact=True).click()
+    press_microphone(page)
     expect(page.get_by_label("Which microphone")).to_be_visible()
     ask(page)
     until_words_are_heard(page, 6)
@@ -149,7 +149,7 @@ def test_nothing_pushes_anything_off(
     stand_in.answer = "It works. You heard it."
     page = open_page(width=width, height=height, reduced_motion="reduce")
     stand_in.grow_ears()
-    page.get_by_role("button", name="Microphone", exact=True).click()
+    press_microphone(page)
     expect(page.get_by_label("Which microphone")).to_be_visible()
     if height > 400:  # so low, first questions are scrolled to
         assert page.evaluate(CROWDED) == []

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 from services.common.errors import Problem
 from services.common.messages import AnswerDelta, Caption, Citation, Error, Transcript
 from tests.page.conftest import JOINED, Open
+from tests.page.person import ask
 from tests.page.stand_in import StandIn
-from tests.page.test_asking import ask
 
 FRAMES = "() => document.getElementById('face').getVideoPlaybackQuality().totalVideoFrames"
 

@@ -3,6 +3,10 @@
  * throws at the first touch: then nothing is remembered, and everything else works.
  */
 
+/**
+ * @param {string} key
+ * @param {{lasting?: boolean}} [options]
+ */
 export function remembered(key, { lasting = false } = {}) {
   try {
     return (lasting ? localStorage : sessionStorage).getItem(key);
@@ -11,6 +15,11 @@ export function remembered(key, { lasting = false } = {}) {
   }
 }
 
+/**
+ * @param {string} key
+ * @param {string} value
+ * @param {{lasting?: boolean}} [options]
+ */
 export function remember(key, value, { lasting = false } = {}) {
   try {
     (lasting ? localStorage : sessionStorage).setItem(key, value);
