@@ -32,7 +32,7 @@ type File struct {
 	HTTP struct {
 		BodyBytes     int64   `yaml:"body_bytes"`
 		RatePerSecond float64 `yaml:"rate_per_second"`
-		RateBurst     float64 `yaml:"rate_burst"`
+		RateBurst     int     `yaml:"rate_burst"`
 		DrainSeconds  Seconds `yaml:"drain_seconds"`
 	} `yaml:"http"`
 	Heartbeat struct {

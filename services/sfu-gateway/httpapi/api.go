@@ -17,10 +17,11 @@ const sdpType = "application/sdp"
 
 // Options are the limits of the API.
 type Options struct {
-	CORSOrigins              []string
-	BodyBytes                int64
-	RatePerSecond, RateBurst float64
-	Now                      func() time.Time
+	CORSOrigins   []string // "*" is every page
+	BodyBytes     int64
+	RatePerSecond float64 // calls of one address
+	RateBurst     int     // calls of one address at once
+	Now           func() time.Time
 }
 
 // API answers HTTP calls.
@@ -28,7 +29,7 @@ type API struct {
 	hub     *session.Hub
 	tokens  *token.Verifier
 	log     *slog.Logger
-	limiter *limiter
+	limiter *addressLimiter
 	options Options
 }
 
@@ -36,7 +37,7 @@ type action func(w http.ResponseWriter, r *http.Request) error
 
 // New returns the handler of all calls.
 func New(hub *session.Hub, tokens *token.Verifier, metrics http.Handler, o Options, log *slog.Logger) http.Handler {
-	a := &API{hub: hub, tokens: tokens, log: log, options: o, limiter: newLimiter(o.RatePerSecond, o.RateBurst, o.Now)}
+	a := &API{hub: hub, tokens: tokens, log: log, options: o, limiter: newAddressLimiter(o.RatePerSecond, o.RateBurst, o.Now)}
 	mux := http.NewServeMux()
 	a.serve(mux, "/whip/{session}", map[string]action{http.MethodPost: a.whip})
 	a.serve(mux, "/whip/{session}/{peer}", map[string]action{http.MethodDelete: a.hangUp(http.StatusOK, token.Renderer)})
