@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"strconv"
+
+	"github.com/redis/go-redis/v9"
 	"strings"
 )
 
@@ -65,6 +67,9 @@ func Load(getenv func(string) string, file []byte) (Config, error) {
 	c.RedisURL = env.text("REDIS_URL", "redis://"+redisAddress+"/0")
 	if n := len(c.TokenSecret); n < MinSecretLength {
 		env.fail("TOKEN_SECRET has %d characters; set it to %d or more, the same for all services", n, MinSecretLength)
+	}
+	if _, err := redis.ParseURL(c.RedisURL); err != nil {
+		env.fail("REDIS_URL is %q; it must look like redis://127.0.0.1:6379/0: %w", c.RedisURL, err)
 	}
 	for _, a := range c.Advertise {
 		if !isAdvertised(a) {

@@ -30,7 +30,16 @@ type running struct {
 	done chan error
 }
 
+// start opens a gateway and runs it; it must end without an error.
 func start(t *testing.T, change func(*config.Config)) *running {
+	t.Helper()
+	r := open(t, slog.New(slog.DiscardHandler), change)
+	r.run()
+	return r
+}
+
+// open makes a gateway on free ports that does not serve yet.
+func open(t *testing.T, log *slog.Logger, change func(*config.Config)) *running {
 	t.Helper()
 	file, err := os.ReadFile("../config.yaml")
 	if err != nil {
@@ -48,21 +57,24 @@ func start(t *testing.T, change func(*config.Config)) *running {
 	if change != nil {
 		change(&c)
 	}
-	g, err := New(c, slog.New(slog.DiscardHandler))
+	g, err := New(c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return &running{Gateway: g, t: t, url: "http://127.0.0.1:" + strconv.Itoa(c.Port), done: make(chan error, 1)}
+}
+
+func (r *running) run() {
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{Gateway: g, t: t, url: "http://127.0.0.1:" + strconv.Itoa(c.Port), stop: stop, done: make(chan error, 1)}
-	go func() { r.done <- g.Run(ctx) }()
-	t.Cleanup(func() {
+	r.stop = stop
+	go func() { r.done <- r.Run(ctx) }()
+	r.t.Cleanup(func() {
 		stop()
 		if err := <-r.done; err != nil {
-			t.Error(err)
+			r.t.Error(err)
 		}
 		http.DefaultClient.CloseIdleConnections()
 	})
-	return r
 }
 
 func freePort(t *testing.T) string {

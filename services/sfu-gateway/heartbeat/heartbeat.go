@@ -26,6 +26,7 @@ type Beat struct {
 
 // Sender publishes heartbeats. Redis may be away for as long as it likes.
 type Sender struct {
+	RedisURL string
 	Instance string
 	Capacity int
 	Sessions func() int
@@ -33,11 +34,11 @@ type Sender struct {
 	Log      *slog.Logger
 }
 
-// Run publishes until the context ends. The error says what is wrong with the address.
-func (s Sender) Run(ctx context.Context, url string) error {
-	options, err := redis.ParseURL(url)
+// Run publishes until the context ends, and returns nil then. An error means that RedisURL is no address of Redis.
+func (s Sender) Run(ctx context.Context) error {
+	options, err := redis.ParseURL(s.RedisURL)
 	if err != nil {
-		return fmt.Errorf("REDIS_URL is %q; it must look like redis://127.0.0.1:6379/0: %w", url, err)
+		return err
 	}
 	options.Protocol = 2 // PUBLISH is all that is needed: no handshake that an older server does not know
 	options.DisableIdentity = true

@@ -22,6 +22,7 @@ type Options struct {
 	RatePerSecond float64 // calls of one address
 	RateBurst     int     // calls of one address at once
 	Now           func() time.Time
+	Failed        func() string // a sentence about what has failed for good; empty while all is well
 }
 
 // API answers HTTP calls.

@@ -21,6 +21,9 @@ func (a *API) healthz(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (a *API) readyz(w http.ResponseWriter, _ *http.Request) error {
+	if failure := a.options.Failed(); failure != "" {
+		return problem{status: http.StatusServiceUnavailable, detail: failure}
+	}
 	if a.hub.Draining() {
 		return session.ErrDraining
 	}

@@ -2,8 +2,8 @@
 package rtcnet
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -51,15 +51,16 @@ type Options struct {
 type Net struct {
 	settings webrtc.SettingEngine
 	mux      ice.UDPMux
-	socket   io.Closer
+	socket   *watchedSocket
 }
 
 // Listen opens the UDP port.
 func Listen(o Options, log *slog.Logger) (*Net, error) {
-	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: o.Bind, Port: o.Port})
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: o.Bind, Port: o.Port})
 	if err != nil {
 		return nil, err
 	}
+	socket := watch(udp)
 	if err := socket.SetReadBuffer(socketBuffer); err != nil {
 		log.Debug("the UDP socket keeps its small read buffer", "reason", err)
 	}
@@ -155,7 +156,18 @@ func (n *Net) NewConnection(publishes bool) (*webrtc.PeerConnection, error) {
 	return api.NewPeerConnection(webrtc.Configuration{})
 }
 
-// Close ends every connection's socket.
+// Serve returns nil once the context has ended, or else the error for which pion reads the UDP port no more: then nobody
+// can connect, and those who are connected hear and see nothing. It closes nothing.
+func (n *Net) Serve(ctx context.Context) error {
+	select {
+	case <-n.socket.closed:
+		return n.socket.reason()
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Close ends every connection's transport and closes the UDP port.
 func (n *Net) Close() error {
 	err := n.mux.Close()
 	if closing := n.socket.Close(); err == nil {

@@ -62,4 +62,5 @@ func (p *Peer) readReports(receiver *webrtc.RTPReceiver, source *stream.Source, 
 			}
 		}
 	}
+	p.log.Warn("the sender reports cannot be read any more: audio and video may drift apart")
 }
