@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Environment lists every variable that is read; each stands with a comment in .env.
+// Environment lists every variable that is read. Each has a comment in .env.
 var Environment = []string{
 	"SFU_BIND",
 	"SFU_PORT",
@@ -30,7 +30,7 @@ var Environment = []string{
 // MinSecretLength is the shortest TOKEN_SECRET, in characters.
 const MinSecretLength = 32
 
-// Config is everything the gateway can be told. Ports already include PORT_OFFSET.
+// Config is all settings of the gateway. Ports include PORT_OFFSET.
 type Config struct {
 	Bind        net.IP
 	Port        int
@@ -44,7 +44,7 @@ type Config struct {
 	File
 }
 
-// Load joins the environment and the text of config.yaml. An error is a sentence that says what to change.
+// Load reads the environment and the text of config.yaml. Its errors are sentences that say what to change.
 func Load(getenv func(string) string, file []byte) (Config, error) {
 	parsed, err := ParseFile(file)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 )
 
+// environment reads variables and collects a sentence about each that cannot be used.
 type environment struct {
 	getenv func(string) string
 	errors []error

@@ -10,7 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// File is config.yaml, key by key.
+// File is config.yaml, where each key is explained.
 type File struct {
 	ICE struct {
 		Lite                bool    `yaml:"lite"`
@@ -54,7 +54,7 @@ func (m Milliseconds) Duration() time.Duration {
 	return time.Duration(float64(m) * float64(time.Millisecond))
 }
 
-// ParseFile reads config.yaml. Keys that are unknown, missing or not positive are errors.
+// ParseFile reads config.yaml. A key that is unknown, missing or not positive is an error that names it.
 func ParseFile(text []byte) (File, error) {
 	var file File
 	decoder := yaml.NewDecoder(bytes.NewReader(text))

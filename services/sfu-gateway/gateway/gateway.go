@@ -1,4 +1,4 @@
-// Package gateway runs all parts of the gateway together, from its ports to its shutdown.
+// Package gateway wires all parts of the gateway together and runs them, from opening the ports to shutting down.
 package gateway
 
 import (
@@ -33,7 +33,7 @@ const (
 	closeTimeout = 5 * time.Second
 )
 
-// Gateway has its ports open from New on.
+// Gateway is the whole gateway. Its ports are open from New on.
 type Gateway struct {
 	config     config.Config
 	log        *slog.Logger
@@ -45,7 +45,7 @@ type Gateway struct {
 	parts      []part
 }
 
-// New opens the ports. An error is a sentence that says what to do.
+// New opens the ports. An error is a sentence that says what to do, such as to set another port.
 func New(c config.Config, log *slog.Logger) (*Gateway, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(c.Bind.String(), strconv.Itoa(c.Port)))
 	if err != nil {
@@ -67,8 +67,8 @@ func New(c config.Config, log *slog.Logger) (*Gateway, error) {
 	})
 	hub := session.NewHub(rtc, streams, session.Options{
 		PeersPerSession: c.Joins.PeersPerSession, Sessions: c.Joins.Sessions,
-		Connect: c.Joins.ConnectSeconds.Duration(), Empty: c.Joins.EmptySessionSeconds.Duration(),
-		KeyframeInterval: c.Media.KeyframeIntervalMS.Duration(), Answer: answerTimeout,
+		ConnectTimeout: c.Joins.ConnectSeconds.Duration(), EmptyTimeout: c.Joins.EmptySessionSeconds.Duration(),
+		KeyframeInterval: c.Media.KeyframeIntervalMS.Duration(), AnswerTimeout: answerTimeout,
 	}, log, numbers)
 	numbers.Watch(hub.Count, hub.Peers)
 	work := &background{log: log}
@@ -106,7 +106,7 @@ func explainPort(err error, key string, port int) error {
 	}
 }
 
-// Address is where signalling is answered.
+// Address is the host:port at which HTTP calls are answered.
 func (g *Gateway) Address() string { return g.listener.Addr().String() }
 
 // Run serves until the context ends, then refuses joins for a moment, closes every peer and returns nil. If a part fails
@@ -158,7 +158,7 @@ func (g *Gateway) heartbeat() heartbeat.Sender {
 	}
 }
 
-// drain gives whoever watches /readyz the time to send new joins elsewhere; without a session there is nothing to wait for.
+// drain refuses joins, and gives whoever watches /readyz the time to send them elsewhere. Without a session it does not wait.
 func (g *Gateway) drain() {
 	g.hub.Drain()
 	if g.hub.Count() > 0 {
@@ -167,7 +167,7 @@ func (g *Gateway) drain() {
 	}
 }
 
-// closePeers ends all sessions, and waits for that as long as closeTimeout.
+// closePeers ends all sessions, and waits at most closeTimeout for it.
 func (g *Gateway) closePeers() {
 	closed := make(chan struct{})
 	go func() {

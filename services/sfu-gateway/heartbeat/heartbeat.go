@@ -1,4 +1,4 @@
-// Package heartbeat says on Redis that this gateway is alive and how busy it is.
+// Package heartbeat announces on Redis that this gateway is alive and how busy it is.
 package heartbeat
 
 import (
@@ -14,8 +14,8 @@ import (
 // channel is where all services announce themselves.
 const channel = "flashback:services"
 
-// Beat is one heartbeat, in the shape that services/common/messages.py defines.
-type Beat struct {
+// Heartbeat is the message, as services/common/messages.py defines it.
+type Heartbeat struct {
 	Type     string `json:"type"`
 	Service  string `json:"service"`
 	Instance string `json:"instance"`
@@ -24,12 +24,12 @@ type Beat struct {
 	At       int64  `json:"at"` // ms since the epoch
 }
 
-// Sender publishes heartbeats. Redis may be away for as long as it likes.
+// Sender publishes heartbeats. While Redis is away it goes on trying.
 type Sender struct {
 	RedisURL string
-	Instance string
-	Capacity int
-	Sessions func() int
+	Instance string     // host:port
+	Capacity int        // sessions at most
+	Sessions func() int // now
 	Interval time.Duration
 	Log      *slog.Logger
 }
@@ -46,13 +46,13 @@ func (s Sender) Run(ctx context.Context) error {
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = time.Second, time.Second, time.Second
 	options.DialerRetries = 1
 	options.PoolSize = 1
-	redis.SetLogger(quiet{s.Log})
+	redis.SetLogger(debugLogger{s.Log})
 	client := redis.NewClient(options)
 	defer func() { _ = client.Close() }()
 	ticker := time.NewTicker(s.Interval)
 	defer ticker.Stop()
 	for away := false; ; {
-		err := s.beat(ctx, client)
+		err := s.publish(ctx, client)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -70,8 +70,8 @@ func (s Sender) Run(ctx context.Context) error {
 	}
 }
 
-func (s Sender) beat(ctx context.Context, client *redis.Client) error {
-	text, err := json.Marshal(Beat{
+func (s Sender) publish(ctx context.Context, client *redis.Client) error {
+	text, err := json.Marshal(Heartbeat{
 		Type: "heartbeat", Service: "sfu-gateway", Instance: s.Instance,
 		Sessions: s.Sessions(), Capacity: s.Capacity, At: time.Now().UnixMilli(),
 	})
@@ -81,9 +81,9 @@ func (s Sender) beat(ctx context.Context, client *redis.Client) error {
 	return client.Publish(ctx, channel, text).Err()
 }
 
-// quiet keeps the client library's own complaints out of the way: Run says once what matters.
-type quiet struct{ log *slog.Logger }
+// debugLogger takes the messages of the Redis client. Run logs once what matters of them.
+type debugLogger struct{ log *slog.Logger }
 
-func (q quiet) Printf(_ context.Context, format string, args ...any) {
+func (q debugLogger) Printf(_ context.Context, format string, args ...any) {
 	q.log.Debug(fmt.Sprintf(format, args...))
 }

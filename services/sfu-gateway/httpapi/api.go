@@ -1,4 +1,5 @@
-// Package httpapi is the gateway's signalling over HTTP: WHIP, WHEP, the combined session, and what operators look at.
+// Package httpapi is the gateway's signalling over HTTP: WHIP (RFC 9725), WHEP, the talker's session in one round trip, and
+// health, readiness and metrics.
 package httpapi
 
 import (
@@ -15,12 +16,12 @@ import (
 
 const sdpType = "application/sdp"
 
-// Options are the limits of the API.
+// Options are the limits of the API, and what it is told from outside.
 type Options struct {
 	CORSOrigins   []string // "*" is every page
-	BodyBytes     int64
-	RatePerSecond float64 // calls of one address
-	RateBurst     int     // calls of one address at once
+	BodyBytes     int64    // a larger body is refused with 413
+	RatePerSecond float64  // calls of one address
+	RateBurst     int      // calls of one address at once
 	Now           func() time.Time
 	Failed        func() string // a sentence about what has failed for good; empty while all is well
 }
@@ -34,28 +35,29 @@ type API struct {
 	options Options
 }
 
-type action func(w http.ResponseWriter, r *http.Request) error
+// handler answers a call. An error that it returns becomes a problem document; then it has written nothing.
+type handler func(w http.ResponseWriter, r *http.Request) error
 
-// New returns the handler of all calls.
+// New returns the handler of all calls. Every refusal is an RFC 9457 problem document.
 func New(hub *session.Hub, tokens *token.Verifier, metrics http.Handler, o Options, log *slog.Logger) http.Handler {
 	a := &API{hub: hub, tokens: tokens, log: log, options: o, limiter: newAddressLimiter(o.RatePerSecond, o.RateBurst, o.Now)}
 	mux := http.NewServeMux()
-	a.serve(mux, "/whip/{session}", map[string]action{http.MethodPost: a.whip})
-	a.serve(mux, "/whip/{session}/{peer}", map[string]action{http.MethodDelete: a.hangUp(http.StatusOK, token.Renderer)})
-	a.serve(mux, "/whep/{session}", map[string]action{http.MethodPost: a.whep})
-	a.serve(mux, "/whep/{session}/{peer}", map[string]action{http.MethodDelete: a.hangUp(http.StatusOK, token.Viewer, token.ASR)})
-	a.serve(mux, "/session/{session}", map[string]action{http.MethodPost: a.talk, http.MethodDelete: a.closeSession})
-	a.serve(mux, "/session/{session}/{peer}", map[string]action{http.MethodDelete: a.hangUp(http.StatusNoContent, token.Talker)})
-	a.serve(mux, "/sessions", map[string]action{http.MethodGet: a.sessions})
-	a.serve(mux, "/healthz", map[string]action{http.MethodGet: a.healthz})
-	a.serve(mux, "/readyz", map[string]action{http.MethodGet: a.readyz})
+	a.serve(mux, "/whip/{session}", map[string]handler{http.MethodPost: a.whip})
+	a.serve(mux, "/whip/{session}/{peer}", map[string]handler{http.MethodDelete: a.hangUp(http.StatusOK, token.Renderer)})
+	a.serve(mux, "/whep/{session}", map[string]handler{http.MethodPost: a.whep})
+	a.serve(mux, "/whep/{session}/{peer}", map[string]handler{http.MethodDelete: a.hangUp(http.StatusOK, token.Viewer, token.ASR)})
+	a.serve(mux, "/session/{session}", map[string]handler{http.MethodPost: a.talk, http.MethodDelete: a.closeSession})
+	a.serve(mux, "/session/{session}/{peer}", map[string]handler{http.MethodDelete: a.hangUp(http.StatusNoContent, token.Talker)})
+	a.serve(mux, "/sessions", map[string]handler{http.MethodGet: a.sessions})
+	a.serve(mux, "/healthz", map[string]handler{http.MethodGet: a.healthz})
+	a.serve(mux, "/readyz", map[string]handler{http.MethodGet: a.readyz})
 	a.serve(mux, "/", nil)
 	mux.Handle("GET /metrics", metrics)
 	return cors(o.CORSOrigins, mux)
 }
 
-// serve answers a path; methods that are not listed get 405, a path without methods 404.
-func (a *API) serve(mux *http.ServeMux, path string, methods map[string]action) {
+// serve routes a path: methods that are not listed get 405, a path without methods 404.
+func (a *API) serve(mux *http.ServeMux, path string, methods map[string]handler) {
 	allowed := []string{http.MethodOptions}
 	for method := range methods {
 		allowed = append(allowed, method)
@@ -90,15 +92,15 @@ func (a *API) serve(mux *http.ServeMux, path string, methods map[string]action) 
 	})
 }
 
-func (a *API) run(w http.ResponseWriter, r *http.Request, do action) {
+func (a *API) run(w http.ResponseWriter, r *http.Request, do handler) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			a.log.Error("a call panicked", "path", r.URL.Path, "cause", fmt.Sprint(cause))
-			explain(fmt.Errorf("panic: %v", cause)).write(w)
+			problemOf(fmt.Errorf("panic: %v", cause)).write(w)
 		}
 	}()
 	if err := do(w, r); err != nil {
-		p := explain(err)
+		p := problemOf(err)
 		if p.status == http.StatusInternalServerError {
 			a.log.Error("a call failed", "path", r.URL.Path, "reason", err)
 		} else {

@@ -8,8 +8,9 @@ import (
 	"flashback/sfu-gateway/token"
 )
 
-// authorize returns the caller's role, if the token allows one of these in the session. Calls are counted against the
-// address before anything else is done for it; the orchestrator speaks for many and is not counted.
+// authorize returns the role of the caller's token, if it allows one of these roles in the session; otherwise a problem or an
+// error of package token. Calls are counted by address before anything else is done. The orchestrator's are not counted,
+// because it calls for many users.
 func (a *API) authorize(r *http.Request, session string, roles ...token.Role) (token.Role, error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	grant, err := a.tokens.Verify(strings.TrimSpace(text))

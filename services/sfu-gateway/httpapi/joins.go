@@ -13,7 +13,7 @@ import (
 	"flashback/sfu-gateway/token"
 )
 
-// whip takes the avatar from a renderer (RFC 9725).
+// whip joins a renderer, which publishes the avatar (RFC 9725).
 func (a *API) whip(w http.ResponseWriter, r *http.Request) error {
 	if _, err := a.authorize(r, r.PathValue("session"), token.Renderer); err != nil {
 		return err
@@ -21,7 +21,7 @@ func (a *API) whip(w http.ResponseWriter, r *http.Request) error {
 	return a.joinBySDP(w, r, "/whip/", token.Renderer)
 }
 
-// whep gives the avatar to a viewer, the microphone to asr.
+// whep joins a viewer, which receives the avatar, or asr, which receives the microphone.
 func (a *API) whep(w http.ResponseWriter, r *http.Request) error {
 	role, err := a.authorize(r, r.PathValue("session"), token.Viewer, token.ASR)
 	if err != nil {
@@ -57,7 +57,7 @@ func (a *API) joinBySDP(w http.ResponseWriter, r *http.Request, base string, rol
 	return nil
 }
 
-// talk is a browser's one round trip: microphone up, avatar down.
+// talk joins a browser with one round trip and one connection: it sends the microphone and receives the avatar.
 func (a *API) talk(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("session")
 	if _, err := a.authorize(r, id, token.Talker); err != nil {
@@ -85,8 +85,8 @@ func (a *API) talk(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// hangUp closes a peer by its Location.
-func (a *API) hangUp(status int, roles ...token.Role) action {
+// hangUp closes the peer of a Location.
+func (a *API) hangUp(status int, roles ...token.Role) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		id := r.PathValue("session")
 		role, err := a.authorize(r, id, roles...)

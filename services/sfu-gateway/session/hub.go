@@ -1,4 +1,4 @@
-// Package session keeps who is connected to what: sessions, their persistent streams, and the peers of each.
+// Package session keeps the sessions of the gateway, the streams of each, and the peers that are connected to them.
 package session
 
 import (
@@ -23,12 +23,11 @@ var (
 // Options are the hub's limits.
 type Options struct {
 	PeersPerSession, Sessions int
-	// Connect is how long a join may take, Empty how long a session without peers is kept.
-	Connect, Empty time.Duration
-	// KeyframeInterval is the least time between two requests to one renderer.
-	KeyframeInterval time.Duration
-	// Answer bounds the wait for what an answer needs.
-	Answer time.Duration
+
+	AnswerTimeout    time.Duration // from an offer to its answer
+	ConnectTimeout   time.Duration // from an offer to a connection that stands
+	EmptyTimeout     time.Duration // for which a session without peers is kept
+	KeyframeInterval time.Duration // the least time between two keyframe requests to one renderer
 }
 
 // Hub holds all sessions. Its lock guards which sessions and peers there are; media never takes it.
@@ -44,12 +43,12 @@ type Hub struct {
 	draining bool
 }
 
-// NewHub has no sessions.
+// NewHub returns a hub without sessions.
 func NewHub(net *rtcnet.Net, streams *stream.Factory, o Options, log *slog.Logger, m *metrics.Metrics) *Hub {
 	return &Hub{net: net, streams: streams, options: o, log: log, metrics: m, sessions: map[string]*Session{}}
 }
 
-// Session is a set of peers and the streams between them.
+// Session is the peers that meet under one id, and the streams between them.
 type Session struct {
 	ID string
 
@@ -59,10 +58,10 @@ type Session struct {
 	peers     map[string]*Peer
 	publisher *Peer
 	closed    bool
-	expiry    *time.Timer // runs while nobody is there
+	expiry    *time.Timer // runs while the session has no peers; else nil
 }
 
-// Peer finds a peer by the two halves of its Location; nil: there is none.
+// Peer returns a peer of a session, or nil if there is no such peer.
 func (h *Hub) Peer(session, id string) *Peer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -72,7 +71,7 @@ func (h *Hub) Peer(session, id string) *Peer {
 	return nil
 }
 
-// Close ends a session and all its peers; false: there is no such session.
+// Close ends a session and all its peers. It returns false if there is no such session.
 func (h *Hub) Close(id string) bool {
 	h.mu.Lock()
 	s := h.sessions[id]
@@ -80,16 +79,16 @@ func (h *Hub) Close(id string) bool {
 	if s == nil {
 		return false
 	}
-	h.close(s, "closed", always)
+	h.close(s, "closed", unconditionally)
 	return true
 }
 
-func always() bool { return true }
+func unconditionally() bool { return true }
 
-// close ends a session if the condition, which is asked under the lock, still holds.
-func (h *Hub) close(s *Session, why string, still func() bool) {
+// close ends a session if the condition, which is evaluated under the lock, holds.
+func (h *Hub) close(s *Session, why string, condition func() bool) {
 	h.mu.Lock()
-	if s.closed || !still() {
+	if s.closed || !condition() {
 		h.mu.Unlock()
 		return
 	}
@@ -121,14 +120,14 @@ func (h *Hub) Drain() {
 	h.draining = true
 }
 
-// Draining says whether joins are refused because the gateway is shutting down.
+// Draining tells whether joins are refused because the gateway is shutting down.
 func (h *Hub) Draining() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.draining
 }
 
-// CloseAll ends every session.
+// CloseAll ends every session and returns when all their peers are closed.
 func (h *Hub) CloseAll() {
 	h.mu.Lock()
 	all := make([]*Session, 0, len(h.sessions))
@@ -138,7 +137,7 @@ func (h *Hub) CloseAll() {
 	h.mu.Unlock()
 	var closing sync.WaitGroup
 	for _, s := range all {
-		closing.Go(func() { h.close(s, "the gateway is shutting down", always) })
+		closing.Go(func() { h.close(s, "the gateway is shutting down", unconditionally) })
 	}
 	closing.Wait()
 }

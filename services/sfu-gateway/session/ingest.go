@@ -22,7 +22,7 @@ func (p *Peer) ingest(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, i
 		ask = func() {
 			select {
 			case wanted <- struct{}{}:
-			default: // one is asked for already
+			default: // a request is waiting already
 			}
 		}
 		go p.askForKeyframes(wanted, uint32(track.SSRC()))
@@ -61,7 +61,8 @@ func (p *Peer) ingest(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, i
 	p.log.Warn("the track cannot be read any more", "kind", track.Kind().String())
 }
 
-// askForKeyframes sends each request that is wanted, but leaves the interval between two: none is lost, many become one.
+// askForKeyframes sends a PLI for what is wanted, with KeyframeInterval or more between two: several requests within that time
+// become one, and none is lost.
 func (p *Peer) askForKeyframes(wanted <-chan struct{}, ssrc uint32) {
 	for {
 		select {

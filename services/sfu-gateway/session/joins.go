@@ -9,7 +9,8 @@ import (
 	"flashback/sfu-gateway/token"
 )
 
-// Join connects a peer to a session, which is made if there is none. It returns the answer, with all candidates in it.
+// Join connects a peer to a session, which is opened if there is none. It returns the SDP answer with all ICE candidates in
+// it. Errors: those of package offer if the offer is at fault, ErrDraining, ErrTooMany, ErrTooManyPeers, ErrClosed.
 func (h *Hub) Join(id string, role token.Role, sdp string) (*Peer, string, error) {
 	p, answer, err := h.join(id, role, sdp)
 	outcome := "answered"
@@ -40,7 +41,7 @@ func (h *Hub) join(id string, role token.Role, sdp string) (*Peer, string, error
 	return p, answer, nil
 }
 
-// enter reserves the place of a peer, so that limits hold and nobody joins a session that is being closed.
+// enter makes a peer and counts it at once, so that limits hold and nobody joins a session that is being closed.
 func (h *Hub) enter(id string, role token.Role) (*Peer, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -74,7 +75,7 @@ func (h *Hub) enter(id string, role token.Role) (*Peer, error) {
 	return p, nil
 }
 
-// publish makes a renderer the session's only one: the one before it has died or is being replaced.
+// publish makes a renderer the session's only one. An earlier renderer has died or is being replaced, and is closed.
 func (h *Hub) publish(p *Peer) error {
 	h.mu.Lock()
 	s := p.session
@@ -92,7 +93,7 @@ func (h *Hub) publish(p *Peer) error {
 	return nil
 }
 
-// leave frees the place of a peer. The last one out starts the clock that removes the session.
+// leave removes a peer. When the last peer of a session has left, the session is closed after EmptyTimeout.
 func (h *Hub) leave(p *Peer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -104,7 +105,7 @@ func (h *Hub) leave(p *Peer) {
 	if len(s.peers) > 0 || s.closed || s.expiry != nil {
 		return
 	}
-	s.expiry = time.AfterFunc(h.options.Empty, func() {
+	s.expiry = time.AfterFunc(h.options.EmptyTimeout, func() {
 		h.close(s, "nobody is left", func() bool { return len(s.peers) == 0 })
 	})
 }

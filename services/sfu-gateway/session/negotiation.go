@@ -15,14 +15,15 @@ import (
 
 var errNotReady = errors.New("the connection was not ready for an answer in time")
 
-// negotiate answers the offer. Errors of package offer say what is wrong with it.
+// negotiate returns the SDP answer to an offer. Errors of package offer say what is wrong with it; ErrClosed means that the
+// peer was closed meanwhile, errNotReady that the answer took longer than AnswerTimeout.
 func (p *Peer) negotiate(plan offer.Plan) (string, error) {
 	streams := p.session.route(p.Role)
 	pc, err := p.hub.net.NewConnection(p.Role == token.Renderer)
 	if err != nil {
 		return "", fmt.Errorf("a peer connection could not be made: %w", err)
 	}
-	if !p.adopt(pc) {
+	if !p.setConnection(pc) {
 		_ = pc.Close()
 		return "", ErrClosed
 	}
@@ -43,12 +44,12 @@ func (p *Peer) negotiate(plan offer.Plan) (string, error) {
 		if !wanted {
 			continue
 		}
-		if err := p.tap(pc, streams.down[kind], direction); err != nil {
+		if err := p.addDownTrack(pc, streams.down[kind], direction); err != nil {
 			return "", err
 		}
 	}
-	if plan.Reference { // the last one: pion gives the sections of one kind to the tracks in their order
-		if err := p.tap(pc, streams.reference, offer.SendOnly); err != nil {
+	if plan.Reference { // added last: pion gives the media sections of one kind to the tracks in their order
+		if err := p.addDownTrack(pc, streams.reference, offer.SendOnly); err != nil {
 			return "", err
 		}
 	}
@@ -63,9 +64,9 @@ func (p *Peer) negotiate(plan offer.Plan) (string, error) {
 	if err := pc.SetLocalDescription(answer); err != nil {
 		return "", offer.MalformedError{Reason: fmt.Sprintf("the offer cannot be answered: %v", err)}
 	}
-	// The answer waits for its candidates, and for the checks to have begun: a peer that connects before pion has noticed
-	// that they did, as happens on loopback, never gets its DTLS handshake.
-	timeout := time.After(p.hub.options.Answer)
+	// The answer waits for its candidates, and for the connectivity checks to have begun: if a peer connects before pion has
+	// noticed that they did, as happens on loopback, its DTLS handshake never starts.
+	timeout := time.After(p.hub.options.AnswerTimeout)
 	for _, ready := range []<-chan struct{}{gathered, checking} {
 		select {
 		case <-ready:
@@ -78,27 +79,27 @@ func (p *Peer) negotiate(plan offer.Plan) (string, error) {
 	return pc.LocalDescription().SDP, nil
 }
 
-// tap adds a stream that goes down.
-func (p *Peer) tap(pc *webrtc.PeerConnection, from *stream.Stream, direction offer.Direction) error {
-	tap, err := from.NewTap(pc, p.ID, transceiverDirections[direction])
+// addDownTrack adds a stream that the peer receives.
+func (p *Peer) addDownTrack(pc *webrtc.PeerConnection, from *stream.Stream, direction offer.Direction) error {
+	track, err := from.NewDownTrack(pc, p.ID, transceiverDirections[direction])
 	if err != nil {
 		return fmt.Errorf("a track could not be added: %w", err)
 	}
 	p.mu.Lock()
-	p.taps = append(p.taps, tap)
+	p.downTracks = append(p.downTracks, track)
 	p.mu.Unlock()
 	return nil
 }
 
-// adopt takes the connection, which must stand before the deadline; false: the peer was closed meanwhile.
-func (p *Peer) adopt(pc *webrtc.PeerConnection) bool {
+// setConnection takes the connection and starts ConnectTimeout. It returns false if the peer was closed meanwhile.
+func (p *Peer) setConnection(pc *webrtc.PeerConnection) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return false
 	}
 	p.pc = pc
-	p.deadline = time.AfterFunc(p.hub.options.Connect, p.expire)
+	p.deadline = time.AfterFunc(p.hub.options.ConnectTimeout, p.expire)
 	return true
 }
 

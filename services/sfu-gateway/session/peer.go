@@ -12,7 +12,7 @@ import (
 	"flashback/sfu-gateway/token"
 )
 
-// Peer is one connection: a renderer, a viewer, a talker or asr.
+// Peer is one WebRTC connection: of a renderer, a viewer, a talker or asr.
 type Peer struct {
 	ID   string
 	Role token.Role
@@ -21,19 +21,19 @@ type Peer struct {
 	session *Session
 	log     *slog.Logger
 	started time.Time
-	alive   context.Context // until Close
+	alive   context.Context // ends with Close
 	end     context.CancelFunc
-	clock   stream.Clock // of the machine that sends
+	clock   stream.Clock // of the peer's machine
 
-	mu        sync.Mutex
-	pc        *webrtc.PeerConnection
-	deadline  *time.Timer
-	taps      []*stream.Tap
-	sources   []*stream.Source
-	connected bool
-	closed    bool
-	listening sync.WaitGroup
-	gone      chan struct{} // closed at the end of Close
+	mu         sync.Mutex
+	pc         *webrtc.PeerConnection
+	deadline   *time.Timer
+	downTracks []*stream.DownTrack
+	sources    []*stream.Source
+	connected  bool
+	closed     bool
+	feedback   sync.WaitGroup
+	gone       chan struct{} // closed at the end of Close
 }
 
 func newPeer(h *Hub, s *Session, id string, role token.Role) *Peer {
@@ -45,7 +45,7 @@ func newPeer(h *Hub, s *Session, id string, role token.Role) *Peer {
 	}
 }
 
-// expire closes a peer that never connected.
+// expire closes a peer that has not connected within ConnectTimeout.
 func (p *Peer) expire() {
 	p.mu.Lock()
 	waiting := !p.connected && !p.closed
@@ -67,7 +67,7 @@ func (p *Peer) onState(state webrtc.PeerConnectionState) {
 	}
 }
 
-// open starts the flow once, when the connection stands: what is sent earlier is lost, keyframes with it.
+// open lets media flow when the connection stands. What is sent earlier is lost, and a keyframe with it.
 func (p *Peer) open() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,19 +76,20 @@ func (p *Peer) open() {
 	}
 	p.connected = true
 	p.deadline.Stop()
-	for _, tap := range p.taps {
-		p.listening.Go(tap.Listen)
-		tap.Open()
+	for _, track := range p.downTracks {
+		p.feedback.Go(track.ReadFeedback)
+		track.Start()
 	}
-	if len(p.taps) > 0 {
-		go p.report(p.pc, p.taps)
+	if len(p.downTracks) > 0 {
+		go p.sendReports(p.pc, p.downTracks)
 	}
 	took := time.Since(p.started)
 	p.hub.metrics.ConnectSeconds.WithLabelValues(string(p.Role)).Observe(took.Seconds())
 	p.log.Info("peer connected", "ms", took.Milliseconds())
 }
 
-// Close ends the connection and frees the place. Nothing of the peer touches the session's streams afterwards.
+// Close ends the connection and removes the peer from its session; why is for the log. When it returns, nothing of the peer
+// touches the session's streams any more.
 func (p *Peer) Close(why string) {
 	p.mu.Lock()
 	if p.closed {
@@ -100,11 +101,11 @@ func (p *Peer) Close(why string) {
 	if p.deadline != nil {
 		p.deadline.Stop()
 	}
-	pc, taps, sources := p.pc, p.taps, p.sources
+	pc, downTracks, sources := p.pc, p.downTracks, p.sources
 	p.mu.Unlock()
 	p.end()
-	for _, tap := range taps {
-		tap.Close()
+	for _, track := range downTracks {
+		track.Close()
 	}
 	for _, source := range sources {
 		source.Release()
@@ -114,7 +115,7 @@ func (p *Peer) Close(why string) {
 			p.log.Debug("the connection did not close cleanly", "reason", err)
 		}
 	}
-	p.listening.Wait()
+	p.feedback.Wait()
 	p.hub.leave(p)
 	close(p.gone)
 	p.log.Info("peer left", "reason", why)

@@ -18,8 +18,8 @@ const (
 	reportInterval      = time.Second
 )
 
-// report sends sender reports until the peer is closed.
-func (p *Peer) report(pc *webrtc.PeerConnection, taps []*stream.Tap) {
+// sendReports sends sender reports until the peer is closed.
+func (p *Peer) sendReports(pc *webrtc.PeerConnection, downTracks []*stream.DownTrack) {
 	ticker := time.NewTicker(firstReportInterval)
 	defer ticker.Stop()
 	for sent := 0; ; sent++ {
@@ -27,8 +27,8 @@ func (p *Peer) report(pc *webrtc.PeerConnection, taps []*stream.Tap) {
 			ticker.Reset(reportInterval)
 		}
 		var packets []rtcp.Packet
-		for _, tap := range taps {
-			packets = append(packets, tap.Report()...)
+		for _, track := range downTracks {
+			packets = append(packets, track.SenderReport()...)
 		}
 		if len(packets) > 0 {
 			if err := pc.WriteRTCP(packets); err != nil {
@@ -43,8 +43,8 @@ func (p *Peer) report(pc *webrtc.PeerConnection, taps []*stream.Tap) {
 	}
 }
 
-// readReports keeps the stream's sync from the sender reports of its source. Reports of several tracks may come in one
-// packet, which then is read for each of them.
+// readReports takes the sender reports of a source, by which its stream stays in sync with the source's other track. The
+// reports of several tracks may come in one packet, which pion then returns for each of these tracks.
 func (p *Peer) readReports(receiver *webrtc.RTPReceiver, source *stream.Source, ssrc uint32) {
 	for bad := 0; bad < maxBadPackets; {
 		packets, _, err := receiver.ReadRTCP()

@@ -6,8 +6,8 @@ import (
 	"flashback/sfu-gateway/token"
 )
 
-// route is which streams a role feeds and which it receives. Nothing else flows: viewers never hear each other, and
-// only asr hears the microphone, beside it as its reference what the avatar says.
+// route is the streams that a peer feeds and those that it receives. Viewers and talkers never hear each other: only asr
+// receives the microphone. Beside it asr receives the avatar's voice, as the reference signal of its echo detection.
 type route struct {
 	up, down  map[offer.Kind]*stream.Stream
 	reference *stream.Stream
@@ -30,7 +30,7 @@ func (s *Session) route(role token.Role) route {
 	}
 }
 
-// policy is what a role may send and receive, whatever the session.
+// policy is what a role may send and receive in any session.
 func policy(role token.Role) offer.Policy {
 	r := new(Session).route(role)
 	p := offer.Policy{Up: map[offer.Kind]bool{}, Down: map[offer.Kind]bool{}, Reference: role == token.ASR}

@@ -10,10 +10,10 @@ import (
 type Summary struct {
 	Session    string `json:"session"`
 	Viewers    int    `json:"viewers"`    // viewers and talkers that have joined
-	Publishing bool   `json:"publishing"` // the avatar's media came in lately
+	Publishing bool   `json:"publishing"` // the avatar's media came in within the last two seconds
 }
 
-// Sessions lists all sessions by their id.
+// Sessions lists all sessions in the order of their ids.
 func (h *Hub) Sessions() []Summary {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -6,42 +6,42 @@ import (
 	"github.com/pion/rtp"
 )
 
-// Source is one sender's track as it feeds a stream.
+// Source is the track of one sender, a renderer or a microphone, that feeds a stream.
 type Source struct {
 	stream          *Stream
 	requestKeyframe func()
-	order           *order // nil: packets are taken as they come
+	reorder         *reorderBuffer // nil for audio: its packets are taken as they come
 
-	// All of it is guarded by the stream's lock.
+	// Guarded by the stream's lock.
 	released  bool
 	seqOffset uint16
 	tsOffset  uint32
 }
 
-// NewSource makes a sender. It becomes the present one with its first packet, unless another is heard.
-// requestKeyframe may be nil and must not block.
+// NewSource adds a sender to the stream. It has the floor from its first packet on, unless another source has it then.
+// requestKeyframe asks the sender for a keyframe and must not block; it is nil for audio.
 func (s *Stream) NewSource(requestKeyframe func()) *Source {
 	source := &Source{stream: s, requestKeyframe: requestKeyframe}
 	if requestKeyframe != nil {
-		source.order = new(order)
+		source.reorder = new(reorderBuffer)
 	}
 	return source
 }
 
-// Write sends a packet down, rewritten, in its turn; false: another source has the floor, or the packet cannot be
-// forwarded. Call it from one goroutine.
+// Write forwards a packet, rewritten and in its turn. It returns false if another source has the floor or the packet cannot
+// be forwarded. Call it from one goroutine only.
 func (s *Source) Write(p *rtp.Packet) bool {
-	if s.order == nil {
+	if s.reorder == nil {
 		return s.stream.write(s, p)
 	}
 	good := true
-	for _, due := range s.order.push(p, s.stream.options.Now()) {
+	for _, due := range s.reorder.push(p, s.stream.options.Now()) {
 		good = s.stream.write(s, due) && good
 	}
 	return good
 }
 
-// Report takes a sender report: at the time at, of this machine's clock, the track's time was ts.
+// Report takes an RTCP sender report: when this machine's clock showed at, the track's RTP time was ts.
 func (s *Source) Report(ts uint32, at time.Time) {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
@@ -50,7 +50,7 @@ func (s *Source) Report(ts uint32, at time.Time) {
 	}
 }
 
-// Release gives the floor back for good.
+// Release gives the floor back. Nothing that is written afterwards is forwarded.
 func (s *Source) Release() {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
