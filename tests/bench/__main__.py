@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import psutil
 
 from services.stack.local import LocalStack
 from tests.bench.browser import buffers_ms
-from tests.bench.conversation import Results, answers, interruptions, listen, pauses
+from tests.bench.report import say
+from tests.bench.trials import Results, answers, interruptions, listen, pauses
 from tests.viewer import Viewer, eventually
 
 HOW = {
@@ -65,11 +65,6 @@ async def measure(stack: LocalStack, trials: int, seconds: float) -> dict[str, o
             "cpu_percent": {name: round(p.cpu_percent(), 1) for name, p in watched.items()},
             "rss_mb": {name: round(p.memory_info().rss / 2**20) for name, p in watched.items()},
         }
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def main() -> None:

@@ -6,11 +6,11 @@ Cold means that the builder's cache is emptied first, so every package is fetche
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from services.stack.environment import ROOT
+from tests.bench.report import say
 
 OWN = ("orchestrator-api", "sfu-gateway", "rag-llm", "tts", "renderer", "asr")
 EDITED = ROOT / "services/common/__init__.py"
@@ -64,11 +64,6 @@ def together(images: list[str]) -> float:
 
 def run(*command: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
