@@ -5,7 +5,6 @@ Prints a table and one JSON object on the last line; with `--each` a line for ev
 
 import argparse
 import asyncio
-import json
 import tempfile
 from pathlib import Path
 
@@ -13,15 +12,15 @@ import psutil
 
 from services.common.bus import RedisBus
 from services.stack.local import LocalStack
-from tests.bench.report import say
+from tests.bench.report import report, say
 from tests.bench.voice import utterances
 from tests.bench.voice.scores import summary
-from tests.bench.voice.speaker import Conversation, Loudspeaker
+from tests.bench.voice.speaker import Loudspeaker, Speaker
 from tests.bench.voice.utterances import CONDITIONS, room_of
 from tests.microphone import Microphone
 from tests.viewer import Viewer, eventually
 
-HOW = {
+MEANINGS = {
     "utterances": "said to the avatar while it listens",
     "word_error_rate": "% of words wrong in the final transcript, by how much softer than the voice the noise is",
     "word_error_rate_by_voice": "% in a quiet room and at 20 dB: tiny.en hardly understands the robotic ones",
@@ -48,6 +47,7 @@ HOW = {
 
 
 async def measure(stack: LocalStack, *, each: bool) -> dict[str, object]:
+    """All of `MEANINGS`; `each` writes a line for every sound."""
     microphone = Microphone(room_of("quiet"))
     loudspeaker = Loudspeaker(microphone)
     bus = RedisBus(f"redis://127.0.0.1:{stack.parts['redis'].port}/0")
@@ -58,8 +58,8 @@ async def measure(stack: LocalStack, *, each: bool) -> dict[str, object]:
         viewer.control() as control,
         asyncio.TaskGroup() as group,
     ):
-        talk = Conversation(viewer, microphone, control, each=each)
-        listening = group.create_task(talk.listen(bus))
+        speaker = Speaker(viewer, microphone, control, each=each)
+        listening = group.create_task(speaker.listen(bus))
         await eventually(lambda: viewer.video.samples and viewer.audio.samples, why="no picture or no sound")
         await control.wait_for(lambda e: e["type"] == "state" and e.get("ears"))
         await asyncio.sleep(2)
@@ -73,25 +73,25 @@ async def measure(stack: LocalStack, *, each: bool) -> dict[str, object]:
             say(f"{len(these)} utterances, {room}")
             await asyncio.sleep(1.5)
             for said in these:
-                await talk.turn(said)
+                await speaker.turn(said)
         busy = asr.cpu_percent()
         microphone.move(room_of("quiet"))
         await asyncio.sleep(1.5)
         say("Speaking over the avatar")
         for name, sound in utterances.interruptions():
-            await talk.over_answer(name, sound, interrupts=True)
+            await speaker.over_answer(name, sound, interrupts=True)
         say("Backchannels, coughs, a door")
         for name, sound in utterances.backchannels():
-            await talk.over_answer(name, sound, interrupts=False, kind="backchannel")
+            await speaker.over_answer(name, sound, interrupts=False, kind="backchannel")
         for name, sound in utterances.noises():
-            await talk.over_answer(name, sound, interrupts=False, kind="noise")
+            await speaker.over_answer(name, sound, interrupts=False, kind="noise")
         say("Its own voice")
         for level in (-10, -20, -30):
             for delay in (50, 250):
-                await talk.echo(loudspeaker, level, delay)
+                await speaker.echo(loudspeaker, level, delay)
         listening.cancel()
     await bus.close()
-    return summary(talk.results, all_turns) | {
+    return summary(speaker.scores, all_turns) | {
         "asr_cpu_idle": round(idle, 1),
         "asr_cpu_turns": round(busy, 1),
         "asr_rss_mb": round(asr.memory_info().rss / 2**20),
@@ -105,14 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder)) as stack:
         say(f"The stack runs at {stack.url}")
         numbers = asyncio.run(measure(stack, each=each))
-    say("")
-    for name, how in HOW.items():
-        if name in numbers:
-            value = numbers[name]
-            shown = "  ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-            say(f"{name:28} {shown}\n{'':28} {how}")
-    say("")
-    say(json.dumps(numbers))
+    report(numbers, MEANINGS)
 
 
 if __name__ == "__main__":
