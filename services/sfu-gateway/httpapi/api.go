@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -95,7 +96,7 @@ func (a *API) serve(mux *http.ServeMux, path string, methods map[string]handler)
 func (a *API) run(w http.ResponseWriter, r *http.Request, do handler) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			a.log.Error("a call panicked", "path", r.URL.Path, "cause", fmt.Sprint(cause))
+			a.log.Error("a call panicked", "path", r.URL.Path, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			problemOf(fmt.Errorf("panic: %v", cause)).write(w)
 		}
 	}()
