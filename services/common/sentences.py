@@ -12,9 +12,9 @@ _ITEM_NUMBER = re.compile(r"\s*[(\[]?(?:\d{1,3}|[A-Za-z])[.)]\s*")
 """All of a "sentence": it belongs to what follows, as in "1. Open the door." """
 
 _GOES_ON = re.compile(
-    r"(?:^|[\s(\[\"'“‘])(?:approx|ca|dept|est|incl|max|min|resp|mon|tues?|wed|thurs?|fri|sat|sun)\.\s*$", re.IGNORECASE
+    r"(?:^|[\s(\[\"'“‘])(?:(?i:approx|ca|dept|est|incl|max|min|resp)|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\.\s*$"
 )
-"""Ends in an abbreviation that sentencex does not know and that stands before what it belongs to."""
+"""Ends in an abbreviation that sentencex does not know; the sentence goes on if a small letter or a digit follows."""
 
 _LOOK_BACK = 240
 """Characters before a place from which it is clear whether a sentence ends there."""
@@ -27,7 +27,7 @@ def sentences(text: str, language: str = "en") -> list[str]:
     """
     found: list[str] = []
     for piece in sentencex.segment(language, text):
-        if found and (_ITEM_NUMBER.fullmatch(found[-1]) or _GOES_ON.search(found[-1][-_LOOK_BACK:])):
+        if found and (_ITEM_NUMBER.fullmatch(found[-1]) or _goes_on(found[-1], piece)):
             found[-1] += piece
         else:
             found.append(piece)
@@ -38,3 +38,8 @@ def ends_between(before: str, after: str, language: str = "en") -> bool:
     """Whether a sentence ends where `before` does, if `after` (a word is enough) is what follows it."""
     before = before[-_LOOK_BACK:].rstrip()
     return sentences(f"{before} {after}", language)[-1] == after
+
+
+def _goes_on(before: str, after: str) -> bool:
+    first = after.lstrip()[:1]
+    return (first.islower() or first.isdigit()) and _GOES_ON.search(before[-_LOOK_BACK:]) is not None

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -18,14 +19,27 @@ import (
 //go:embed config.yaml
 var defaults []byte
 
+// Exit statuses. The second is EX_SOFTWARE of sysexits.h, as the Python services have it (services/common/service.py).
+const (
+	startupFailed    = 1
+	backgroundFailed = 70
+)
+
 func main() {
 	path := flag.String("config", "", "read this file instead of the config.yaml that is compiled in")
 	check := flag.Bool("ready", false, "ask the gateway that runs here with the same settings whether it is ready, and exit")
 	flag.Parse()
 	if err := run(*path, *check); err != nil {
 		fmt.Fprintf(os.Stderr, "sfu-gateway: %v\n", err)
-		os.Exit(1)
+		os.Exit(status(err))
 	}
+}
+
+func status(err error) int {
+	if failure := new(gateway.Failure); errors.As(err, &failure) {
+		return backgroundFailed
+	}
+	return startupFailed
 }
 
 func run(path string, check bool) error {

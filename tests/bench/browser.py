@@ -1,4 +1,4 @@
-"""How long a browser keeps sound and pictures back before they are heard and seen: its jitter buffers."""
+"""How long a browser's jitter buffers delay sound and pictures."""
 
 import shutil
 import time
@@ -28,7 +28,7 @@ BUFFERS = """async () => {
 
 
 def buffers_ms(url: str, seconds: float = 10) -> dict[str, float] | None:
-    """Mean delay of each kind of track in headless Chromium, ms, once it has settled; None without Chromium."""
+    """Mean delay in headless Chromium's settled jitter buffers, ms by kind of track; None without Chromium."""
     chromium = shutil.which("chromium")
     if chromium is None:
         return None

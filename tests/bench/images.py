@@ -6,15 +6,15 @@ Cold means that the builder's cache is emptied first, so every package is fetche
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from services.stack.environment import ROOT
+from tests.bench.report import say
 
 OWN = ("orchestrator-api", "sfu-gateway", "rag-llm", "tts", "renderer", "asr")
 EDITED = ROOT / "services/common/__init__.py"
-"""In every Python image: the edit that costs most, of those that are made every day."""
+"""A file of every Python image: no everyday edit costs a longer build."""
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def build() -> float:
 
 
 def edited(path: Path) -> float:
-    """Seconds for a build after an edit of this file, which is taken back."""
+    """Seconds that a build takes after an edit of this file. The edit is undone."""
     before = path.read_bytes()
     try:
         path.write_bytes(before + f"\n# {time.time_ns()}\n".encode())
@@ -53,7 +53,7 @@ def edited(path: Path) -> float:
 
 
 def together(images: list[str]) -> float:
-    """Megabytes of all layers, each once."""
+    """Megabytes of all layers of these images, shared ones counted once."""
     size = 0
     with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saving:
         assert saving.stdout
@@ -63,12 +63,8 @@ def together(images: list[str]) -> float:
 
 
 def run(*command: str) -> str:
+    """What the command prints, without the last newline; `CalledProcessError` if it fails."""
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How far the mouth is from the sound, by content."""
+"""How far the mouth is from the sound, judged by what is seen and heard."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,10 @@ from numpy.typing import NDArray
 from tests.viewer import Sample, Track
 
 STEP_S = 0.005
+"""Lags are tried this far apart, ..."""
+
 FARTHEST_S = 0.3
+"""... and up to this one, both ways."""
 
 
 def skew_ms(sound: Track, picture: Track, since: float, until: float) -> float | None:

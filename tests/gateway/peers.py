@@ -33,6 +33,7 @@ def build(folder: Path) -> Path:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port of 127.0.0.1 that nothing listened on a moment ago."""
     with socket.socket(type=kind) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -40,7 +41,7 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What a gateway is started with: free ports, and no Redis."""
+    """The variables that a gateway is started with: free ports, and the address of no Redis."""
     return {
         "PATH": os.environ["PATH"],
         "SFU_BIND": "127.0.0.1",
@@ -76,23 +77,26 @@ class Gateway:
             await drained
 
     async def is_ready(self) -> bool:
+        """Whether `/readyz` answers 200."""
         try:
             return (await self.http.get("/readyz")).status_code == 200
         except httpx.TransportError:
             return False
 
     async def sessions(self) -> dict[str, dict[str, Any]]:
+        """`GET /sessions`, by session."""
         response = await self.http.get("/sessions", headers=bearer("*", "orchestrator"))
         assert response.status_code == 200, response.text
         return {room["session"]: room for room in response.json()["sessions"]}
 
 
 def bearer(session: str, role: Role, ttl_s: int = 60) -> dict[str, str]:
+    """The header with a join token of this role."""
     return {"Authorization": f"Bearer {issue(SECRET, session, role, ttl_s)}"}
 
 
 async def until(condition: Callable[[], Any], within_s: float = 15.0) -> None:
-    """Returns when the condition holds; it may be a coroutine function."""
+    """Wait until the condition, which may be a coroutine function, holds; `TimeoutError` if it does not in time."""
     async with asyncio.timeout(within_s):
         while True:
             result = condition()
@@ -104,7 +108,7 @@ async def until(condition: Callable[[], Any], within_s: float = 15.0) -> None:
 
 
 class Paced(MediaStreamTrack):
-    """Frames of a fixed length, released as their time comes."""
+    """A track with frames of a fixed length, each released when its time has come."""
 
     def __init__(self, frame_s: Fraction) -> None:
         super().__init__()
@@ -112,6 +116,7 @@ class Paced(MediaStreamTrack):
         self.start = asyncio.get_event_loop().time()
 
     async def pace(self) -> int:
+        """Wait for the next frame's time -> its number, from 0."""
         number = self.count
         self.count += 1
         await asyncio.sleep(self.start + float(number * self.frame_s) - asyncio.get_event_loop().time())
@@ -151,7 +156,7 @@ class Pictures(Paced):
 
 
 class Peer:
-    """One connection to the gateway, and what it received: the last frame and how many, by kind."""
+    """A WebRTC connection to the gateway. `last` is the last frame that it received, `frames` how many, by kind."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway, self.pc = gateway, RTCPeerConnection()
@@ -162,15 +167,17 @@ class Peer:
         self.pc.on("track", self._read)
 
     def receive(self, *kinds: str) -> Self:
+        """Offer to receive these kinds of media, in this order."""
         for kind in kinds:
             self.pc.addTransceiver(kind, direction="recvonly")
         return self
 
     def send(self, *tracks: MediaStreamTrack, direction: str = "sendonly") -> list[RTCRtpTransceiver]:
+        """Offer to send these tracks, in this order."""
         return [self.pc.addTransceiver(track, direction=direction) for track in tracks]
 
     async def join(self, path: str, session: str, role: Role) -> Self:
-        """The offer to `/whip`, `/whep` or `/session`; returns connected."""
+        """Offer at `/whip`, `/whep` or `/session`, and wait until connected."""
         await self.pc.setLocalDescription(await self.pc.createOffer())
         offer, url = self.pc.localDescription.sdp, f"{path}/{session}"
         token = bearer(session, role)
@@ -195,7 +202,7 @@ class Peer:
         self._readers.append(asyncio.create_task(read()))
 
     def level(self) -> int:
-        """How bright the last picture is; -1 before the first."""
+        """Mean brightness of the last picture, 0 to 255; -1 before the first."""
         picture = self.last.get("video")
         return -1 if picture is None else int(picture.to_ndarray(format="gray").mean())
 

@@ -1,16 +1,22 @@
 """The gateway as a process: its settings, its exits, its heartbeats."""
 
 import asyncio
+import ctypes
+import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
 
+import psutil
+import pytest
 import redis.asyncio as redis
 from dotenv import dotenv_values
 
 from services.common.messages import SERVICES_CHANNEL, Heartbeat
+from services.common.service import BACKGROUND_FAILED
 from services.stack.processes import redis_server
 from tests.gateway.peers import ROOT, Gateway, Peer, bearer, environment, until
 
@@ -57,6 +63,32 @@ async def test_sigterm_ends_it_with_peers_inside(binary: Path) -> None:
         await until(lambda: gateway.process.returncode is not None, within_s=3)
         assert gateway.process.returncode == 0
         await viewer.close()
+
+
+async def test_a_listener_that_breaks_ends_it(binary: Path) -> None:
+    """A gateway that nobody can reach any more ends with 70, so that its supervisor starts it anew."""
+    async with Gateway.running(binary, environment()) as gateway:
+        viewer = await Peer(gateway).receive("audio").join("/whep", "s1", "viewer")
+        break_listener(gateway.process.pid)
+        await until(lambda: gateway.process.returncode is not None, within_s=5)
+        assert gateway.process.returncode == BACKGROUND_FAILED
+        await viewer.close()
+
+
+def break_listener(pid: int) -> None:
+    """Shut the TCP socket down on which another process listens."""
+    listeners = [c.fd for c in psutil.Process(pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    process = os.pidfd_open(pid)
+    copy = ctypes.CDLL(None).syscall(PIDFD_GETFD, process, listeners[0], 0)
+    os.close(process)
+    if copy < 0:
+        pytest.skip("this user may not reach into another process")
+    with socket.socket(fileno=copy) as listener:
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+PIDFD_GETFD = 438
+"""The number of the system call, which Python has no function for."""
 
 
 async def test_heartbeats_come_back_with_redis(binary: Path) -> None:

@@ -13,24 +13,30 @@ from contextlib import contextmanager, suppress
 from services.stack.environment import ROOT
 
 HERE = "10.77.1.1"
+"""This machine on that LAN."""
+
 ROUTER, HOME = "flashback-router", "flashback-home"
+"""The namespaces."""
+
 PUBLIC = "203.0.113.7"
 """An address that the router has towards the home, of the range for documentation."""
 
 
 def command(*words: str) -> None:
+    """Run it as root; `RuntimeError` with what it says if it fails."""
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr}")
 
 
 def inside(namespace: str, *words: str) -> None:
+    """Run it in a namespace."""
     command("ip", "netns", "exec", namespace, *words)
 
 
 @contextmanager
 def networks() -> Iterator[None]:
-    """The two namespaces; they are gone afterwards, with all that was set in them."""
+    """Make the two namespaces, and remove them afterwards."""
     remove()
     try:
         for namespace in (ROUTER, HOME):
@@ -57,6 +63,7 @@ def networks() -> Iterator[None]:
 
 
 def remove() -> None:
+    """Remove what there is of the namespaces and of the interface to them."""
     for words in (("netns", "delete", HOME), ("netns", "delete", ROUTER), ("link", "delete", "flashback0")):
         with suppress(RuntimeError):
             command("ip", *words)
@@ -64,7 +71,7 @@ def remove() -> None:
 
 @contextmanager
 def rules(*lists: str) -> Iterator[None]:
-    """iptables rules of the router (`"-A FORWARD …"`, with `-t` first where it is not the filter), taken back after."""
+    """Rules of the router's iptables, such as `-A FORWARD …` or `-t nat -A …`; they are deleted afterwards."""
     for rule in lists:
         inside(ROUTER, "iptables", *rule.split())
     try:
@@ -75,7 +82,7 @@ def rules(*lists: str) -> Iterator[None]:
 
 
 def visit(namespace: str, url: str) -> str:
-    """A person in this namespace opens the page in Chromium and asks. -> the kind of the way that media took."""
+    """Open the page in a Chromium in this namespace and ask -> the type of the ICE candidate by which media came."""
     words = ["ip", "netns", "exec", namespace, sys.executable, "-m", "tests.network.visit", url]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,7 +15,7 @@ from tests.network.networks import HERE, HOME, PUBLIC, ROUTER, networks, rules, 
 from tests.test_compose_files import Loader
 
 DIRECT = ("host", "prflx")
-"""Kinds of way without a relay; the second when the browser hides its own address."""
+"""Types of ICE candidates without a relay; peer-reflexive where the browser hides its own address."""
 
 SECRET = "a-secret-that-browsers-are-lent-time-of"
 

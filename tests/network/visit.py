@@ -1,6 +1,6 @@
-"""`python -m tests.network.visit URL`: open the page, ask, hear and see the answer; prints which way the media took.
+"""`python -m tests.network.visit URL`: open the page, ask, hear and see the answer; print the ICE candidate's type.
 
-A process of its own, because a namespace is a process's.
+It is a program because a network namespace belongs to a process.
 """
 
 import shutil
@@ -17,9 +17,9 @@ KEEP_CONNECTIONS = """{
     constructor(...given) { super(...given); window.connections.push(this); }
   };
 }"""
-"""The browser's own account of the way is asked of the connection itself, which the page keeps to itself."""
+"""Keeps the page's connections within reach of `CANDIDATE_TYPE`: the page itself does not expose them."""
 
-WAY = """async () => {
+CANDIDATE_TYPE = """async () => {
   const stats = await connections.at(-1).getStats();
   for (const [, entry] of stats)
     if (entry.type === "transport") {
@@ -41,7 +41,7 @@ def main(url: str) -> None:
         page.wait_for_function("() => flashback.state === 'speaking'", timeout=30_000)
         before = page.evaluate("flashback.audioEnergy")
         page.wait_for_function("(before) => flashback.audioEnergy > before + 0.001", arg=before)
-        sys.stdout.write(f"{page.evaluate(WAY)}\n")
+        sys.stdout.write(f"{page.evaluate(CANDIDATE_TYPE)}\n")
         browser.close()
 
 

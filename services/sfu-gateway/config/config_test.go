@@ -130,6 +130,7 @@ func TestBadVariables(t *testing.T) {
 		{"SFU_PORT", "0"},
 		{"SFU_UDP_PORT", "70000"},
 		{"PORT_OFFSET", "60000"},
+		{"REDIS_URL", "127.0.0.1:6379"},
 		{"SFU_ADVERTISE", "gateway.example"},
 		{"SFU_ADVERTISE", "203.0.113.7/inside"},
 		{"LOG_LEVEL", "loud"},

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// secret is the variable's own value, else what stands in the file that fileKey names. Where that file is not there yet, one
-// is drawn and kept in it, for the orchestrator that shares it.
+// secret returns the value of the variable key, or else the text of the file that the variable fileKey names. If there is no
+// such file yet, a random secret is written to it, which the orchestrator then reads there.
 func (e *environment) secret(key, fileKey string) string {
 	value, path := e.text(key, ""), e.text(fileKey, "")
 	if value != "" || path == "" {
@@ -31,7 +31,7 @@ func keptSecret(path string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// drawSecret writes the whole file or none of it, so that whoever reads it meanwhile never sees half a secret.
+// drawSecret writes a random secret, all at once: who reads the file meanwhile never sees half a secret.
 func drawSecret(path string) (string, error) {
 	drawn := rand.Text() + rand.Text()
 	unfinished := fmt.Sprintf("%s.%d", path, os.Getpid())

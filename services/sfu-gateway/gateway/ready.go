@@ -12,8 +12,8 @@ import (
 
 const readyTimeout = 2 * time.Second
 
-// Ready asks the gateway that runs on this machine with these settings for its readiness: a health check for images that hold
-// no other program.
+// Ready asks the gateway that runs on this machine with these settings whether it is ready; nil: it is. It is the health
+// check of an image that holds no other program.
 func Ready(c config.Config) error {
 	host := c.Bind
 	if host.IsUnspecified() {

@@ -1,4 +1,4 @@
-// Package heartbeat says on Redis that this gateway is alive and how busy it is.
+// Package heartbeat announces on Redis that this gateway is alive and how busy it is.
 package heartbeat
 
 import (
@@ -14,8 +14,8 @@ import (
 // channel is where all services announce themselves.
 const channel = "flashback:services"
 
-// Beat is one heartbeat, in the shape that services/common/messages.py defines.
-type Beat struct {
+// Heartbeat is the message, as services/common/messages.py defines it.
+type Heartbeat struct {
 	Type     string `json:"type"`
 	Service  string `json:"service"`
 	Instance string `json:"instance"`
@@ -24,20 +24,21 @@ type Beat struct {
 	At       int64  `json:"at"` // ms since the epoch
 }
 
-// Sender publishes heartbeats. Redis may be away for as long as it likes.
+// Sender publishes heartbeats. While Redis is away it goes on trying.
 type Sender struct {
-	Instance string
-	Capacity int
-	Sessions func() int
+	RedisURL string
+	Instance string     // host:port
+	Capacity int        // sessions at most
+	Sessions func() int // now
 	Interval time.Duration
 	Log      *slog.Logger
 }
 
-// Run publishes until the context ends. The error says what is wrong with the address.
-func (s Sender) Run(ctx context.Context, url string) error {
-	options, err := redis.ParseURL(url)
+// Run publishes until the context ends, and returns nil then. An error means that RedisURL is no address of Redis.
+func (s Sender) Run(ctx context.Context) error {
+	options, err := redis.ParseURL(s.RedisURL)
 	if err != nil {
-		return fmt.Errorf("REDIS_URL is %q; it must look like redis://127.0.0.1:6379/0: %w", url, err)
+		return err
 	}
 	options.Protocol = 2 // PUBLISH is all that is needed: no handshake that an older server does not know
 	options.DisableIdentity = true
@@ -45,13 +46,13 @@ func (s Sender) Run(ctx context.Context, url string) error {
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = time.Second, time.Second, time.Second
 	options.DialerRetries = 1
 	options.PoolSize = 1
-	redis.SetLogger(quiet{s.Log})
+	redis.SetLogger(debugLogger{s.Log})
 	client := redis.NewClient(options)
 	defer func() { _ = client.Close() }()
 	ticker := time.NewTicker(s.Interval)
 	defer ticker.Stop()
 	for away := false; ; {
-		err := s.beat(ctx, client)
+		err := s.publish(ctx, client)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -69,8 +70,8 @@ func (s Sender) Run(ctx context.Context, url string) error {
 	}
 }
 
-func (s Sender) beat(ctx context.Context, client *redis.Client) error {
-	text, err := json.Marshal(Beat{
+func (s Sender) publish(ctx context.Context, client *redis.Client) error {
+	text, err := json.Marshal(Heartbeat{
 		Type: "heartbeat", Service: "sfu-gateway", Instance: s.Instance,
 		Sessions: s.Sessions(), Capacity: s.Capacity, At: time.Now().UnixMilli(),
 	})
@@ -80,9 +81,9 @@ func (s Sender) beat(ctx context.Context, client *redis.Client) error {
 	return client.Publish(ctx, channel, text).Err()
 }
 
-// quiet keeps the client library's own complaints out of the way: Run says once what matters.
-type quiet struct{ log *slog.Logger }
+// debugLogger takes the messages of the Redis client. Run logs once what matters of them.
+type debugLogger struct{ log *slog.Logger }
 
-func (q quiet) Printf(_ context.Context, format string, args ...any) {
+func (q debugLogger) Printf(_ context.Context, format string, args ...any) {
 	q.log.Debug(fmt.Sprintf(format, args...))
 }

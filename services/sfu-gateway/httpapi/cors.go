@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// cors lets pages of the listed origins call; without any, only pages of the same origin can. "*" means every page.
+// cors lets pages of the listed origins call ("*": of every origin). Without a list only pages of the same origin can.
 func cors(origins []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")

@@ -10,7 +10,7 @@ import (
 	"flashback/sfu-gateway/token"
 )
 
-// problem is an RFC 9457 document. detail is a sentence that says what to do.
+// problem is an RFC 9457 problem document. Its detail is a sentence that says what to do.
 type problem struct {
 	status  int
 	detail  string
@@ -28,8 +28,8 @@ func (p problem) write(w http.ResponseWriter) {
 	})
 }
 
-// explain finds the status of an error; one that nobody foresaw is 500 and its text stays in the log.
-func explain(err error) problem {
+// problemOf turns an error into a problem. An error that is not known here becomes 500, and its text stays in the log.
+func problemOf(err error) problem {
 	var known problem
 	var malformed offer.MalformedError
 	var unacceptable offer.UnacceptableError

@@ -4,29 +4,29 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// limiter is a token bucket for each address.
-type limiter struct {
-	perSecond, burst float64
-	now              func() time.Time
+// addressLimiter is a token bucket for each address.
+type addressLimiter struct {
+	rate  rate.Limit // calls a second
+	burst int        // calls at once
+	now   func() time.Time
 
 	mu      sync.Mutex
-	buckets map[string]bucket
+	buckets map[string]*rate.Limiter
 	swept   time.Time
 }
 
-type bucket struct {
-	tokens float64
-	at     time.Time
+func newAddressLimiter(perSecond float64, burst int, now func() time.Time) *addressLimiter {
+	return &addressLimiter{
+		rate: rate.Limit(perSecond), burst: burst, now: now, buckets: map[string]*rate.Limiter{}, swept: now(),
+	}
 }
 
-func newLimiter(perSecond, burst float64, now func() time.Time) *limiter {
-	return &limiter{perSecond: perSecond, burst: burst, now: now, buckets: map[string]bucket{}, swept: now()}
-}
-
-// allow takes a token from the bucket of a remote address, which may carry a port.
-func (l *limiter) allow(remote string) bool {
+// allow takes a token from the bucket of a remote address, which may carry a port. It returns false if the bucket is empty.
+func (l *addressLimiter) allow(remote string) bool {
 	if host, _, err := net.SplitHostPort(remote); err == nil {
 		remote = host
 	}
@@ -34,29 +34,24 @@ func (l *limiter) allow(remote string) bool {
 	defer l.mu.Unlock()
 	now := l.now()
 	l.sweep(now)
-	b, known := l.buckets[remote]
-	if !known {
-		b = bucket{tokens: l.burst, at: now}
+	bucket := l.buckets[remote]
+	if bucket == nil {
+		bucket = rate.NewLimiter(l.rate, l.burst)
+		l.buckets[remote] = bucket
 	}
-	b.tokens = min(l.burst, b.tokens+l.perSecond*now.Sub(b.at).Seconds())
-	b.at = now
-	allowed := b.tokens >= 1
-	if allowed {
-		b.tokens--
-	}
-	l.buckets[remote] = b
-	return allowed
+	return bucket.AllowN(now, 1)
 }
 
-// sweep forgets buckets that are full again, once in a while.
-func (l *limiter) sweep(now time.Time) {
-	full := time.Duration(l.burst / l.perSecond * float64(time.Second))
-	if now.Sub(l.swept) < full {
+// sweep forgets the buckets that are full again, at most once in the time that an empty one takes to fill. Without it
+// every address that ever called would be kept.
+func (l *addressLimiter) sweep(now time.Time) {
+	filling := time.Duration(float64(l.burst) / float64(l.rate) * float64(time.Second))
+	if now.Sub(l.swept) < filling {
 		return
 	}
 	l.swept = now
-	for remote, b := range l.buckets {
-		if now.Sub(b.at) >= full {
+	for remote, bucket := range l.buckets {
+		if bucket.TokensAt(now) >= float64(l.burst) {
 			delete(l.buckets, remote)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 )
 
 // An address may make a burst of calls, then as many as the rate allows; others are not affected.
-func TestLimiter(t *testing.T) {
+func TestAddressLimiter(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	l := newLimiter(2, 3, func() time.Time { return now })
+	l := newAddressLimiter(2, 3, func() time.Time { return now })
 	calls := func(address string, n int) (allowed int) {
 		for i := range n {
 			if l.allow(fmt.Sprintf("%s:%d", address, 1000+i)) {

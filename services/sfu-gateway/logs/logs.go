@@ -6,7 +6,8 @@ import (
 	"log/slog"
 )
 
-// New writes lines of at least the level (debug, info, warning, error), each with the service's name.
+// New returns a logger for lines of at least this level: debug, info, warning or error. The format is json, with the
+// service's name in every line, or console.
 func New(w io.Writer, level, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warning": slog.LevelWarn, "error": slog.LevelError,

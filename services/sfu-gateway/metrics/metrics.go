@@ -16,14 +16,14 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	Joins            *prometheus.CounterVec   // by role and outcome
-	ConnectSeconds   *prometheus.HistogramVec // offer in to media flowing, by role
-	Packets          *prometheus.CounterVec   // media in, by role and kind
-	Bytes            *prometheus.CounterVec
+	ConnectSeconds   *prometheus.HistogramVec // from the offer to a connection that stands, s, by role
+	Packets          *prometheus.CounterVec   // received and forwarded, by role and kind
+	Bytes            *prometheus.CounterVec   // payload of these packets
 	KeyframeRequests prometheus.Counter
-	Publishers       prometheus.Counter // renderers that took a session over
+	Publishers       prometheus.Counter // renderers that became the publisher of a session
 }
 
-// New registers everything.
+// New registers the metrics.
 func New() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -54,19 +54,19 @@ func New() *Metrics {
 	return m
 }
 
-// Watch adds gauges that are read when somebody looks: sessions, and peers by role.
+// Watch adds gauges of sessions and of peers by role, which are read at every scrape.
 func (m *Metrics) Watch(sessions func() int, peers func(token.Role) int) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sfu_sessions", Help: "Sessions now.",
 	}, func() float64 { return float64(sessions()) }))
-	for _, role := range token.Joining {
+	for _, role := range token.PeerRoles {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "sfu_peers", Help: "Peers now, by role.", ConstLabels: prometheus.Labels{"role": string(role)},
 		}, func() float64 { return float64(peers(role)) }))
 	}
 }
 
-// Handler is /metrics.
+// Handler answers GET /metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

@@ -1,8 +1,7 @@
-// Package offer decides what becomes of each media section of an SDP offer, before WebRTC sees it.
+// Package offer narrows an SDP offer to what a role may send and receive, before pion answers it.
 //
 // A role may send some kinds of media and receive some. Everything else in an offer is turned off by narrowing the
-// direction of its section, which is a legitimate answer to any offer: a camera is never received, nobody is sent what
-// they may not hear.
+// direction of its media section, which is a valid answer to any offer (RFC 8829).
 package offer
 
 import (
@@ -21,7 +20,7 @@ const (
 	Video Kind = "video"
 )
 
-// Kinds are in the order in which they are reported.
+// Kinds lists them, in the order in which they are handled and named.
 var Kinds = []Kind{Audio, Video}
 
 var codecs = map[Kind]string{Audio: "opus/48000", Video: "vp8/90000"}
@@ -29,14 +28,15 @@ var codecs = map[Kind]string{Audio: "opus/48000", Video: "vp8/90000"}
 // Policy says which kinds a role may send to the gateway and receive from it.
 type Policy struct {
 	Up, Down map[Kind]bool
-	// Reference allows a second audio section that only receives: asr holds the avatar's voice against the microphone.
+	// Reference allows a second audio section that only receives. asr gets the avatar's voice there, as the reference signal
+	// of its echo detection.
 	Reference bool
 }
 
-// Direction of a media section as the gateway answers it.
+// Direction of a media section, as the gateway answers it.
 type Direction string
 
-// The directions that a section with avatar media can have on the gateway's side.
+// The directions of a section in which the gateway sends.
 const (
 	SendOnly Direction = "sendonly"
 	SendRecv Direction = "sendrecv"
@@ -44,10 +44,10 @@ const (
 
 // Plan is an offer that was accepted.
 type Plan struct {
-	SDP  string             // the offer, narrowed to what the policy allows
-	Down map[Kind]Direction // what the gateway sends, and whether that section carries media up as well
+	SDP  string             // the offer, narrowed to the policy
+	Down map[Kind]Direction // what the gateway sends; SendRecv if it receives in the same section
 	Up   map[Kind]bool      // what the gateway receives
-	// Reference: the second audio section that only receives is sent the reference.
+	// Reference tells that the offer has a second audio section, for the reference signal.
 	Reference bool
 }
 
@@ -56,12 +56,12 @@ type MalformedError struct{ Reason string }
 
 func (e MalformedError) Error() string { return "sdp: " + e.Reason }
 
-// UnacceptableError means that the offer is one, but has nothing to connect.
+// UnacceptableError means that the offer is valid SDP, but has nothing that this role can connect.
 type UnacceptableError struct{ Reason string }
 
 func (e UnacceptableError) Error() string { return "sdp: " + e.Reason }
 
-// Accept narrows an offer to a policy.
+// Accept narrows an offer to a policy. The error is a MalformedError or an UnacceptableError.
 func Accept(text string, policy Policy) (Plan, error) {
 	if !strings.HasPrefix(strings.TrimSpace(text), "v=0") {
 		return Plan{}, MalformedError{"this is not an SDP offer; it must start with v=0"}
@@ -76,14 +76,14 @@ func Accept(text string, policy Policy) (Plan, error) {
 	}
 	plan := Plan{Down: map[Kind]Direction{}, Up: map[Kind]bool{}}
 	for _, kind := range Kinds {
-		// A section that only receives is the better place for what goes down: then a microphone has its own.
-		down := find(sections, kind, func(s *section) bool { return s.receives && !s.sends })
+		// A section that only receives is preferred for what the gateway sends: the microphone then keeps its own section.
+		down := findSection(sections, kind, func(s *section) bool { return s.receives && !s.sends })
 		if down == nil {
-			down = find(sections, kind, func(s *section) bool { return s.receives })
+			down = findSection(sections, kind, func(s *section) bool { return s.receives })
 		}
 		var second *section
 		if policy.Reference && kind == Audio {
-			second = find(sections, kind, func(s *section) bool { return s.receives && !s.sends && s != down })
+			second = findSection(sections, kind, func(s *section) bool { return s.receives && !s.sends && s != down })
 			plan.Reference = second != nil
 		}
 		for _, s := range sections {
@@ -104,7 +104,7 @@ func Accept(text string, policy Policy) (Plan, error) {
 		return Plan{}, err
 	}
 	for _, s := range sections {
-		s.write()
+		s.writeDirection()
 	}
 	narrowed, err := description.Marshal()
 	if err != nil {
@@ -119,7 +119,7 @@ func (p Plan) check(sections []*section, policy Policy) error {
 	for _, s := range sections {
 		if s.sends || s.receives {
 			useful++
-			if !s.speaks(codecs[s.kind]) {
+			if !s.offersCodec(codecs[s.kind]) {
 				name, _, _ := strings.Cut(strings.ToUpper(codecs[s.kind]), "/")
 				return UnacceptableError{fmt.Sprintf("the %s section does not offer %s, the only %s codec here", s.kind, name, s.kind)}
 			}
@@ -131,7 +131,7 @@ func (p Plan) check(sections []*section, policy Policy) error {
 	return nil
 }
 
-// String says in words what an offer must have.
+// String says in words what an offer must have at least one of.
 func (p Policy) String() string {
 	var wants []string
 	for _, kind := range Kinds {

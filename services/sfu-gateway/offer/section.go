@@ -10,7 +10,7 @@ import (
 
 var directions = []string{sdp.AttrKeySendRecv, sdp.AttrKeySendOnly, sdp.AttrKeyRecvOnly, sdp.AttrKeyInactive}
 
-// section is one audio or video section; sends and receives are the offerer's.
+// section is an audio or video media section; sends and receives are what the offerer does in it.
 type section struct {
 	media           *sdp.MediaDescription
 	kind            Kind
@@ -50,7 +50,7 @@ func readSections(description *sdp.SessionDescription) ([]*section, error) {
 	return sections, nil
 }
 
-func find(sections []*section, kind Kind, fits func(*section) bool) *section {
+func findSection(sections []*section, kind Kind, fits func(*section) bool) *section {
 	i := slices.IndexFunc(sections, func(s *section) bool { return s.kind == kind && fits(s) })
 	if i < 0 {
 		return nil
@@ -72,7 +72,7 @@ func bundleOnly(media *sdp.MediaDescription) bool {
 	return ok
 }
 
-func (s *section) speaks(codec string) bool {
+func (s *section) offersCodec(codec string) bool {
 	for _, a := range s.media.Attributes {
 		if a.Key == "rtpmap" {
 			_, mapping, _ := strings.Cut(a.Value, " ")
@@ -85,8 +85,8 @@ func (s *section) speaks(codec string) bool {
 	return false
 }
 
-// write puts the narrowed direction into the section.
-func (s *section) write() {
+// writeDirection puts the narrowed direction into the section.
+func (s *section) writeDirection() {
 	way := sdp.AttrKeyInactive
 	switch {
 	case s.sends && s.receives:

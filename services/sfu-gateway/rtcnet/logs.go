@@ -7,7 +7,8 @@ import (
 	"github.com/pion/logging"
 )
 
-// pionLogs hands pion's own messages to slog. What pion warns about is mostly peers that went away: debug here.
+// pionLogs hands pion's messages to slog. Its warnings and errors are mostly about peers that went away, so they are logged as
+// debug.
 type pionLogs struct{ log *slog.Logger }
 
 func (p pionLogs) NewLogger(scope string) logging.LeveledLogger {

@@ -1,9 +1,9 @@
-// Package rtcnet makes peer connections: one UDP socket for all of them, one set of codecs, what is advertised.
+// Package rtcnet makes WebRTC peer connections that share one UDP socket, one set of codecs and the advertised addresses.
 package rtcnet
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -17,10 +17,10 @@ import (
 	"github.com/pion/webrtc/v3"
 )
 
-// socketBuffer holds what arrives and leaves in bursts: keyframes to many viewers at once.
+// socketBuffer, in bytes, holds bursts: a keyframe leaves for many viewers at once.
 const socketBuffer = 4 << 20
 
-// Opus is the audio that is carried.
+// Opus is the only audio codec.
 var Opus = webrtc.RTPCodecParameters{
 	RTPCodecCapability: webrtc.RTPCodecCapability{
 		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
@@ -28,7 +28,7 @@ var Opus = webrtc.RTPCodecParameters{
 	PayloadType: 111,
 }
 
-// VP8 is the video that is carried. pion compares the name's case, so it is spelled as browsers spell it.
+// VP8 is the only video codec. pion's comparison of names minds the case, so it is spelled as browsers spell it.
 var VP8 = webrtc.RTPCodecParameters{
 	RTPCodecCapability: webrtc.RTPCodecCapability{
 		MimeType: webrtc.MimeTypeVP8, ClockRate: 90000,
@@ -37,29 +37,32 @@ var VP8 = webrtc.RTPCodecParameters{
 	PayloadType: 96,
 }
 
-// Options are what Listen needs to know.
+// Options configure the port and ICE.
 type Options struct {
 	Bind      net.IP
 	Port      int
-	Advertise []string // external or external/local addresses
-	Lite      bool
+	Advertise []string // addresses of candidates: external, or external/local
+	Lite      bool     // ICE lite (RFC 8445): answer connectivity checks, send none
 
-	Disconnected, Failed, Keepalive time.Duration
+	Disconnected time.Duration // without a sign of life until a connection counts as disconnected
+	Failed       time.Duration // from then until it counts as failed
+	Keepalive    time.Duration // between two signs of life
 }
 
 // Net makes peer connections over one UDP port.
 type Net struct {
 	settings webrtc.SettingEngine
 	mux      ice.UDPMux
-	socket   io.Closer
+	socket   *watchedSocket
 }
 
-// Listen opens the UDP port.
+// Listen opens the UDP port. An error is that of the socket, or a sentence about Advertise.
 func Listen(o Options, log *slog.Logger) (*Net, error) {
-	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: o.Bind, Port: o.Port})
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: o.Bind, Port: o.Port})
 	if err != nil {
 		return nil, err
 	}
+	socket := watch(udp)
 	if err := socket.SetReadBuffer(socketBuffer); err != nil {
 		log.Debug("the UDP socket keeps its small read buffer", "reason", err)
 	}
@@ -85,8 +88,9 @@ func Listen(o Options, log *slog.Logger) (*Net, error) {
 	return n, nil
 }
 
-// natPairs turns plain addresses into external/local pairs. Without the local half pion gives every local address the
-// same candidate, of which none connects. Loopback stays what it is, for a renderer on the same machine.
+// natPairs turns plain addresses into external/local pairs, as pion's NAT 1:1 mapping needs them: without the local half it
+// gives every local address the same candidate, and none of them connects. Loopback maps to itself, for a renderer on the
+// same machine.
 func natPairs(bind net.IP, advertise []string) ([]string, error) {
 	if len(advertise) == 0 {
 		return nil, nil
@@ -114,7 +118,7 @@ func natPairs(bind net.IP, advertise []string) ([]string, error) {
 	return pairs, nil
 }
 
-// routeTo is the local address that packets to a remote one leave from. Nothing is sent.
+// routeTo returns the local address from which packets to a remote one leave. It sends none.
 func routeTo(remote string) (net.IP, error) {
 	conn, err := net.Dial("udp", net.JoinHostPort(remote, "9"))
 	if err != nil {
@@ -124,8 +128,8 @@ func routeTo(remote string) (net.IP, error) {
 	return conn.LocalAddr().(*net.UDPAddr).IP, nil
 }
 
-// NewConnection makes a peer connection. Only a publisher's lost video packets are asked for again: ion-sfu answers for
-// what is sent, and writes its sender reports.
+// NewConnection makes a peer connection. One that publishes sends NACKs for lost video packets. What is sent needs no
+// interceptors: ion-sfu retransmits it and writes its sender reports.
 func (n *Net) NewConnection(publishes bool) (*webrtc.PeerConnection, error) {
 	engine := &webrtc.MediaEngine{}
 	if err := engine.RegisterCodec(Opus, webrtc.RTPCodecTypeAudio); err != nil {
@@ -155,7 +159,18 @@ func (n *Net) NewConnection(publishes bool) (*webrtc.PeerConnection, error) {
 	return api.NewPeerConnection(webrtc.Configuration{})
 }
 
-// Close ends every connection's socket.
+// Serve returns nil once the context has ended, or else the error for which pion reads the UDP port no more: then nobody
+// can connect, and those who are connected hear and see nothing. It closes nothing.
+func (n *Net) Serve(ctx context.Context) error {
+	select {
+	case <-n.socket.closed:
+		return n.socket.reason()
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Close ends every connection's transport and closes the UDP port.
 func (n *Net) Close() error {
 	err := n.mux.Close()
 	if closing := n.socket.Close(); err == nil {

@@ -1,6 +1,9 @@
 package rtcnet
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"testing"
@@ -26,5 +29,29 @@ func TestNATPairs(t *testing.T) {
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%v %v: %v %v", c.bind, c.advertise, got, err)
 		}
+	}
+}
+
+// A socket that cannot be read any more ends Serve with the reason; one that is stopped ends it without.
+func TestServe(t *testing.T) {
+	open := func() *Net {
+		n, err := Listen(Options{Bind: net.IPv4(127, 0, 0, 1)}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = n.Close() })
+		return n
+	}
+	broken := open()
+	if err := broken.socket.UDPConn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := broken.Serve(context.Background()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v", err)
+	}
+	stopped, stop := context.WithCancel(context.Background())
+	stop()
+	if err := open().Serve(stopped); err != nil {
+		t.Errorf("%v", err)
 	}
 }

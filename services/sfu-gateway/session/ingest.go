@@ -22,7 +22,7 @@ func (p *Peer) ingest(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, i
 		ask = func() {
 			select {
 			case wanted <- struct{}{}:
-			default: // one is asked for already
+			default: // a request is waiting already
 			}
 		}
 		go p.askForKeyframes(wanted, uint32(track.SSRC()))
@@ -61,28 +61,8 @@ func (p *Peer) ingest(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, i
 	p.log.Warn("the track cannot be read any more", "kind", track.Kind().String())
 }
 
-// readReports keeps the stream's sync from the sender reports of its source. Reports of several tracks may come in one
-// packet, which then is read for each of them.
-func (p *Peer) readReports(receiver *webrtc.RTPReceiver, source *stream.Source, ssrc uint32) {
-	for bad := 0; bad < maxBadPackets; {
-		packets, _, err := receiver.ReadRTCP()
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe), p.alive.Err() != nil:
-			return
-		case err != nil:
-			bad++
-			continue
-		}
-		bad = 0
-		for _, packet := range packets {
-			if report, ok := packet.(*rtcp.SenderReport); ok && report.SSRC == ssrc {
-				source.Report(report.RTPTime, p.clock.Local(stream.FromNTP(report.NTPTime), time.Now()))
-			}
-		}
-	}
-}
-
-// askForKeyframes sends each request that is wanted, but leaves the interval between two: none is lost, many become one.
+// askForKeyframes sends a PLI for what is wanted, with KeyframeInterval or more between two: several requests within that time
+// become one, and none is lost.
 func (p *Peer) askForKeyframes(wanted <-chan struct{}, ssrc uint32) {
 	for {
 		select {

@@ -1,48 +1,47 @@
 package stream
 
 import (
-	"sync"
 	"time"
 
 	"github.com/pion/rtp"
 )
 
-// Source is one sender's track as it feeds a stream.
+// Source is the track of one sender, a renderer or a microphone, that feeds a stream.
 type Source struct {
 	stream          *Stream
 	requestKeyframe func()
-	order           *order // nil: packets are taken as they come
+	reorder         *reorderBuffer // nil for audio: its packets are taken as they come
 
-	// All of it is guarded by the stream's lock.
+	// Guarded by the stream's lock.
 	released  bool
 	seqOffset uint16
 	tsOffset  uint32
 }
 
-// NewSource makes a sender. It becomes the present one with its first packet, unless another is heard.
-// requestKeyframe may be nil and must not block.
+// NewSource adds a sender to the stream. It has the floor from its first packet on, unless another source has it then.
+// requestKeyframe asks the sender for a keyframe and must not block; it is nil for audio.
 func (s *Stream) NewSource(requestKeyframe func()) *Source {
 	source := &Source{stream: s, requestKeyframe: requestKeyframe}
 	if requestKeyframe != nil {
-		source.order = new(order)
+		source.reorder = new(reorderBuffer)
 	}
 	return source
 }
 
-// Write sends a packet down, rewritten, in its turn; false: another source has the floor, or the packet cannot be
-// forwarded. Call it from one goroutine.
+// Write forwards a packet, rewritten and in its turn. It returns false if another source has the floor or the packet cannot
+// be forwarded. Call it from one goroutine only.
 func (s *Source) Write(p *rtp.Packet) bool {
-	if s.order == nil {
+	if s.reorder == nil {
 		return s.stream.write(s, p)
 	}
 	good := true
-	for _, due := range s.order.push(p, s.stream.options.Now()) {
+	for _, due := range s.reorder.push(p, s.stream.options.Now()) {
 		good = s.stream.write(s, due) && good
 	}
 	return good
 }
 
-// Report takes a sender report: at the time at, of this machine's clock, the track's time was ts.
+// Report takes an RTCP sender report: when this machine's clock showed at, the track's RTP time was ts.
 func (s *Source) Report(ts uint32, at time.Time) {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
@@ -51,7 +50,7 @@ func (s *Source) Report(ts uint32, at time.Time) {
 	}
 }
 
-// Release gives the floor back for good.
+// Release gives the floor back. Nothing that is written afterwards is forwarded.
 func (s *Source) Release() {
 	s.stream.mu.Lock()
 	defer s.stream.mu.Unlock()
@@ -59,39 +58,4 @@ func (s *Source) Release() {
 	if s.stream.source == s {
 		s.stream.source = nil
 	}
-}
-
-// Clock places a sender's clock on this machine's, one for all the tracks that it sends: so they stay in sync however
-// wrong its clock is.
-type Clock struct {
-	mu     sync.Mutex
-	offset time.Duration
-	set    bool
-}
-
-// Local is the time of this machine at which the sender's clock showed sent, for a report that arrived at arrived.
-// The report that travelled fastest decides.
-func (c *Clock) Local(sent, arrived time.Time) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if offset := arrived.Sub(sent); !c.set || offset < c.offset {
-		c.offset, c.set = offset, true
-	}
-	return sent.Add(c.offset)
-}
-
-// ntpEpoch is where the time of sender reports starts.
-var ntpEpoch = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// FromNTP reads the 64-bit time of a sender report.
-func FromNTP(ntp uint64) time.Time {
-	fraction := time.Duration((ntp & 0xffffffff) * uint64(time.Second) >> 32)
-	return ntpEpoch.Add(time.Duration(ntp>>32)*time.Second + fraction)
-}
-
-// ToNTP writes a time as sender reports have it.
-func ToNTP(t time.Time) uint64 {
-	since := uint64(t.Sub(ntpEpoch))
-	seconds, rest := since/uint64(time.Second), since%uint64(time.Second)
-	return seconds<<32 | rest<<32/uint64(time.Second)
 }

@@ -1,8 +1,8 @@
-// Package stream is one medium of a session that outlives whoever sends it.
+// Package stream carries one medium of a session, independent of who sends it.
 //
 // A Stream is a persistent ion-sfu Receiver that is not bound to any connection. Sources (a renderer, a microphone)
-// come and go; each packet is rewritten to continue the one before it, so that viewers see one unbroken stream and
-// need no renegotiation when a renderer is replaced.
+// come and go; one has the floor at a time. The sequence number, time and SSRC of each packet are rewritten to continue the
+// packet before it, so that receivers see one unbroken stream and need no renegotiation when a renderer is replaced.
 package stream
 
 import (
@@ -20,31 +20,33 @@ import (
 )
 
 const (
-	// maxPacket is the largest packet that ion-sfu's history and retransmission hold.
+	// maxPacket is the largest packet, in bytes, that ion-sfu keeps and retransmits.
 	maxPacket = 1460
-	// packetSlot is what its history gives each of them.
+	// packetSlot is the room, in bytes, that its history has for each packet.
 	packetSlot = 1500
-	// audioHistory is as many packets as may arrive at once before they are forwarded.
+	// audioHistory is the number of packets that may arrive at once before they are forwarded.
 	audioHistory = 100
 	// reportMargin keeps the time of a sender report in the past, whatever the network's jitter: ion-sfu extrapolates
 	// it with unsigned numbers.
 	reportMargin = time.Second
+	// silence is how long a stream without packets still counts as live.
+	silence = 2 * time.Second
 )
 
 // Options are what all streams of a gateway share.
 type Options struct {
-	VideoHistory int           // packets kept for retransmission
-	Handover     time.Duration // a source that is silent for this long is replaced by the next that sends
+	VideoHistory int           // packets of video kept for retransmission
+	Handover     time.Duration // a source that has sent nothing for this long loses the floor to the next that sends
 	Now          func() time.Time
 }
 
-// Factory makes streams; it shares their packet memory.
+// Factory makes streams that share a pool of packet memory.
 type Factory struct {
 	options      Options
 	video, audio sync.Pool
 }
 
-// NewFactory shares the memory of closed streams among new ones.
+// NewFactory returns a factory whose new streams use the memory of closed ones.
 func NewFactory(o Options) *Factory {
 	f := &Factory{options: o}
 	f.video.New = func() any { b := make([]byte, o.VideoHistory*packetSlot); return &b }
@@ -56,17 +58,17 @@ func NewFactory(o Options) *Factory {
 type Stream struct {
 	Codec webrtc.RTPCodecParameters
 
-	group    string // tracks of one group are played in sync
+	group    string // the msid: receivers play the tracks of one group in sync
 	options  Options
 	receiver sfu.Receiver
 	buffer   *buffer.Buffer
 	ssrc     uint32
 
 	mu      sync.Mutex
-	source  *Source // whose packets go down now
-	seq     uint16  // the newest packet that went down, ...
-	ts      uint32
-	at      time.Time // ... and when; zero before the first
+	source  *Source   // has the floor; nil if none has
+	seq     uint16    // sequence number of the newest packet forwarded
+	ts      uint32    // its RTP time
+	at      time.Time // when it was forwarded; zero before the first
 	packets uint64
 	closed  bool
 	reports struct {
@@ -75,7 +77,7 @@ type Stream struct {
 	}
 }
 
-// New starts a stream. Streams with the same group are played in sync.
+// New starts a stream. Receivers play the streams of one group in sync.
 func (f *Factory) New(codec webrtc.RTPCodecParameters, group string) *Stream {
 	s := &Stream{
 		Codec:   codec,
@@ -104,7 +106,7 @@ func (s *Stream) kind() string {
 	return kind
 }
 
-// Close ends the stream for its viewers. Their connections must be closed first.
+// Close ends the stream. The connections that receive it must be closed first.
 func (s *Stream) Close() {
 	s.mu.Lock()
 	closed := s.closed
@@ -115,14 +117,14 @@ func (s *Stream) Close() {
 	}
 }
 
-// Live says whether media came in lately.
+// Live tells whether a source has the floor and has sent within the last two seconds.
 func (s *Stream) Live() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.source != nil && s.options.Now().Sub(s.at) < 2*time.Second
+	return s.source != nil && s.options.Now().Sub(s.at) < silence
 }
 
-// RequestKeyframe asks the present source for a picture that can be decoded without the ones before it.
+// RequestKeyframe asks the source that has the floor for a keyframe, a picture that decodes without those before it.
 func (s *Stream) RequestKeyframe() {
 	s.mu.Lock()
 	source := s.source
@@ -132,7 +134,8 @@ func (s *Stream) RequestKeyframe() {
 	}
 }
 
-// senderReport says which RTP time belongs to which time of this machine's clock; false: not known.
+// senderReport returns an RTP time of the stream and the time of this machine that belongs to it. It returns false between
+// a change of source and the first sender report of the new one.
 func (s *Stream) senderReport() (ts uint32, at time.Time, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +146,8 @@ func (s *Stream) senderReport() (ts uint32, at time.Time, known bool) {
 	return s.reports.ts - margin, s.reports.at.Add(-reportMargin), true
 }
 
-// write continues the stream with a packet of the present source.
+// write continues the stream with a packet of a source. It returns false if the source does not have the floor or the packet
+// cannot be forwarded.
 func (s *Stream) write(source *Source, p *rtp.Packet) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,7 +182,8 @@ func (s *Stream) write(source *Source, p *rtp.Packet) bool {
 	return true
 }
 
-// change makes a source the present one: its sequence follows the last number, its time is continued by the clock.
+// change gives a source the floor: its first packet gets the next sequence number, and the RTP time that has passed by the
+// clock since the last packet.
 func (s *Stream) change(source *Source, p *rtp.Packet, now time.Time) {
 	gap := uint32(1)
 	if !s.at.IsZero() {

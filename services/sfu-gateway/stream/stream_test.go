@@ -12,15 +12,15 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// studio is a stream on virtual time. What went down is read back from its history.
-type studio struct {
+// virtualStream is a stream on virtual time. What went down is read back from its history.
+type virtualStream struct {
 	*Stream
 	now time.Time
 }
 
-func newStudio(t *testing.T) *studio {
+func newVirtualStream(t *testing.T) *virtualStream {
 	t.Helper()
-	s := &studio{now: noon}
+	s := &virtualStream{now: noon}
 	f := NewFactory(Options{VideoHistory: 100, Handover: time.Second, Now: func() time.Time { return s.now }})
 	s.Stream = f.New(rtcnet.VP8, "avatar")
 	t.Cleanup(s.Close)
@@ -36,7 +36,7 @@ func packet(seq uint16, ts uint32) *rtp.Packet {
 }
 
 // newest is the last packet that went down.
-func (s *studio) newest(t *testing.T) *rtp.Packet {
+func (s *virtualStream) newest(t *testing.T) *rtp.Packet {
 	t.Helper()
 	raw := make([]byte, packetSlot)
 	n, err := s.buffer.GetPacket(raw, s.seq)
@@ -50,7 +50,7 @@ func (s *studio) newest(t *testing.T) *rtp.Packet {
 	return p
 }
 
-func (s *studio) sends(t *testing.T, source *Source, seq uint16, ts uint32) *rtp.Packet {
+func (s *virtualStream) sends(t *testing.T, source *Source, seq uint16, ts uint32) *rtp.Packet {
 	t.Helper()
 	if !source.Write(packet(seq, ts)) {
 		t.Fatalf("packet %d was not forwarded", seq)
@@ -60,7 +60,7 @@ func (s *studio) sends(t *testing.T, source *Source, seq uint16, ts uint32) *rtp
 
 // A new source's first packet follows the old one's last number, at the time that passed between them.
 func TestChangeOfSource(t *testing.T) {
-	s := newStudio(t)
+	s := newVirtualStream(t)
 	first, second := s.NewSource(nil), s.NewSource(nil)
 	a := s.sends(t, first, 65535, 4_000_000_000)
 	b := s.sends(t, first, 0, 4_000_006_000)
@@ -80,7 +80,7 @@ func TestChangeOfSource(t *testing.T) {
 
 // Packets that come late or twice keep their number, and do not move the end of the stream.
 func TestReordering(t *testing.T) {
-	s := newStudio(t)
+	s := newVirtualStream(t)
 	first, second := s.NewSource(nil), s.NewSource(nil)
 	a := s.sends(t, first, 10, 1000)
 	c := s.sends(t, first, 12, 3000)
@@ -98,7 +98,7 @@ func TestReordering(t *testing.T) {
 
 // Header extensions, padding, the sender's SSRC and payload type do not go down; the marker and the payload do.
 func TestRewriting(t *testing.T) {
-	s := newStudio(t)
+	s := newVirtualStream(t)
 	p := packet(1, 1)
 	if err := p.SetExtension(3, []byte{1, 2}); err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestRewriting(t *testing.T) {
 
 // What the history cannot hold is dropped.
 func TestOddPackets(t *testing.T) {
-	s := newStudio(t)
+	s := newVirtualStream(t)
 	source := s.NewSource(nil)
 	for _, payload := range [][]byte{nil, make([]byte, maxPacket)} {
 		p := packet(1, 1)
@@ -131,7 +131,7 @@ func TestOddPackets(t *testing.T) {
 
 // While one source sends, another waits; after a silence it takes over, and the first waits in turn.
 func TestHandover(t *testing.T) {
-	s := newStudio(t)
+	s := newVirtualStream(t)
 	ann, bob := s.NewSource(nil), s.NewSource(nil)
 	s.sends(t, ann, 1, 0)
 	s.now = s.now.Add(999 * time.Millisecond)
@@ -154,7 +154,7 @@ func TestHandover(t *testing.T) {
 
 // The present source alone is asked for keyframes.
 func TestKeyframes(t *testing.T) {
-	s := newStudio(t)
+	s := newVirtualStream(t)
 	asked := map[string]int{}
 	first := s.NewSource(func() { asked["first"]++ })
 	second := s.NewSource(func() { asked["second"]++ })
@@ -173,7 +173,7 @@ func TestKeyframes(t *testing.T) {
 
 // A sender report follows the stream's own time; at a change of source there is none until the new one's first.
 func TestSenderReports(t *testing.T) {
-	s := newStudio(t)
+	s := newVirtualStream(t)
 	first, second := s.NewSource(nil), s.NewSource(nil)
 	if _, _, known := s.senderReport(); known {
 		t.Error("a report before the first packet")

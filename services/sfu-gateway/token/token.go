@@ -1,4 +1,5 @@
-// Package token reads join tokens: who may do what in which session. The orchestrator signs them with TOKEN_SECRET.
+// Package token verifies join tokens, JWTs that say who may do what in which session. The orchestrator signs them with
+// TOKEN_SECRET.
 package token
 
 import (
@@ -10,7 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Role says what the bearer may do.
+// Role is what the bearer may do.
 type Role string
 
 // The roles, as the orchestrator writes them.
@@ -18,14 +19,14 @@ const (
 	Renderer     Role = "renderer"     // publish the avatar
 	Viewer       Role = "viewer"       // watch the avatar
 	ASR          Role = "asr"          // hear the microphone
-	Talker       Role = "talker"       // microphone up, avatar down, over one connection
+	Talker       Role = "talker"       // send the microphone and watch the avatar, over one connection
 	Orchestrator Role = "orchestrator" // everything
 )
 
-// Joining are the roles that a peer can have.
-var Joining = []Role{Renderer, Viewer, Talker, ASR}
+// PeerRoles are the roles that a peer can have.
+var PeerRoles = []Role{Renderer, Viewer, Talker, ASR}
 
-// AnySession is the sid of the orchestrator's token.
+// AnySession is the sid claim of the orchestrator's token.
 const AnySession = "*"
 
 var sessionID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -36,7 +37,7 @@ type Grant struct {
 	Role    Role
 }
 
-// Allows says whether the bearer may act as one of these roles in the session.
+// Allows tells whether the bearer may act as one of these roles in the session.
 func (g Grant) Allows(session string, roles ...Role) bool {
 	if g.Role == Orchestrator {
 		return g.Session == AnySession || g.Session == session
@@ -44,19 +45,19 @@ func (g Grant) Allows(session string, roles ...Role) bool {
 	return g.Session == session && slices.Contains(roles, g.Role)
 }
 
-// What can be wrong with a token; each is a sentence for the caller.
+// The errors of Verify; each is a sentence for the caller.
 var (
 	ErrExpired = errors.New("the token has expired; open a new session to get another")
 	ErrInvalid = errors.New("the token is not valid; use the one that the orchestrator issued for this session")
 )
 
-// Verifier checks tokens signed with one secret.
+// Verifier checks tokens that are signed with one secret, by HS256.
 type Verifier struct {
 	secret []byte
 	parser *jwt.Parser
 }
 
-// NewVerifier uses now to judge expiry.
+// NewVerifier returns a verifier for this secret; now is the clock by which tokens expire.
 func NewVerifier(secret string, now func() time.Time) *Verifier {
 	return &Verifier{
 		secret: []byte(secret),
@@ -70,7 +71,7 @@ type claims struct {
 	Role    Role   `json:"role"`
 }
 
-// Verify returns the grant of a token, or ErrExpired or ErrInvalid.
+// Verify returns the grant of a token. The error is ErrExpired or ErrInvalid.
 func (v *Verifier) Verify(text string) (Grant, error) {
 	var c claims
 	_, err := v.parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return v.secret, nil })
@@ -81,11 +82,11 @@ func (v *Verifier) Verify(text string) (Grant, error) {
 		return Grant{}, ErrInvalid
 	}
 	everywhere := c.Role == Orchestrator && c.Session == AnySession
-	if c.Role != Orchestrator && !slices.Contains(Joining, c.Role) || !everywhere && !ValidSession(c.Session) {
+	if c.Role != Orchestrator && !slices.Contains(PeerRoles, c.Role) || !everywhere && !ValidSession(c.Session) {
 		return Grant{}, ErrInvalid
 	}
 	return Grant{Session: c.Session, Role: c.Role}, nil
 }
 
-// ValidSession says whether a text can be a session's id.
+// ValidSession tells whether a text can be the id of a session: 1 to 64 letters, digits, hyphens or underscores.
 func ValidSession(id string) bool { return sessionID.MatchString(id) }

@@ -8,8 +8,8 @@ import (
 	"github.com/pion/rtp"
 )
 
-// arrivals pushes packets (sequence number, picture, ms of arrival) and returns the sequence numbers in their new order.
-func arrivals(o *order, packets ...[3]int) (out []uint16) {
+// pushed is the order, in sequence numbers, in which packets (sequence number, picture, ms of arrival) come out.
+func pushed(o *reorderBuffer, packets ...[3]int) (out []uint16) {
 	for _, p := range packets {
 		at := noon.Add(time.Duration(p[2]) * time.Millisecond)
 		for _, due := range o.push(packet(uint16(p[0]), uint32(p[1])*6000), at) {
@@ -32,7 +32,7 @@ func TestOrderIsRestored(t *testing.T) {
 		{"twice the same", [][3]int{{5, 1, 0}, {7, 2, 66}, {7, 2, 66}, {6, 2, 66}}, []uint16{6, 7}},
 		{"the first picture is left out, whatever its order", [][3]int{{7, 1, 0}, {8, 1, 0}, {6, 1, 0}, {9, 2, 66}}, []uint16{9}},
 	} {
-		if got := arrivals(new(order), c.in...); !slices.Equal(got, c.expected) {
+		if got := pushed(new(reorderBuffer), c.in...); !slices.Equal(got, c.expected) {
 			t.Errorf("%s: %v instead of %v", c.what, got, c.expected)
 		}
 	}
@@ -40,21 +40,21 @@ func TestOrderIsRestored(t *testing.T) {
 
 // A packet that is lost holds the others for a moment only, and is passed on if it comes after all.
 func TestLossDoesNotStopTheFlow(t *testing.T) {
-	o := new(order)
-	if got := arrivals(o, [3]int{5, 1, 0}, [3]int{7, 2, 66}, [3]int{8, 2, 67}); got != nil {
+	o := new(reorderBuffer)
+	if got := pushed(o, [3]int{5, 1, 0}, [3]int{7, 2, 66}, [3]int{8, 2, 67}); got != nil {
 		t.Errorf("%v did not wait", got)
 	}
-	if got := arrivals(o, [3]int{9, 3, 133}); !slices.Equal(got, []uint16{7, 8, 9}) {
+	if got := pushed(o, [3]int{9, 3, 133}); !slices.Equal(got, []uint16{7, 8, 9}) {
 		t.Errorf("%v after a while", got)
 	}
-	if got := arrivals(o, [3]int{6, 2, 140}); !slices.Equal(got, []uint16{6}) {
+	if got := pushed(o, [3]int{6, 2, 140}); !slices.Equal(got, []uint16{6}) {
 		t.Errorf("%v came late", got)
 	}
 	var burst []*rtp.Packet
-	for i := range orderHeld + 2 {
+	for i := range reorderHeld + 2 {
 		burst = append(burst, o.push(packet(uint16(11+i), 5*6000), noon.Add(150*time.Millisecond))...)
 	}
-	if len(burst) < orderHeld {
+	if len(burst) < reorderHeld {
 		t.Errorf("%d of a long burst came through", len(burst))
 	}
 }

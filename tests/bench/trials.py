@@ -1,4 +1,4 @@
-"""What is measured: answers, interruptions, pauses, and an hour-glass of idle and speech."""
+"""The trials of `make bench`: answers, interruptions, pauses, and a while of idle and speech."""
 
 import asyncio
 import random
@@ -24,7 +24,7 @@ QUESTIONS = [
 
 
 @dataclass
-class Results:
+class Timings:
     """Milliseconds, one entry a trial."""
 
     e2e: list[float] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Results:
     resume: list[float] = field(default_factory=list)
 
 
-async def answers(viewer: Viewer, control: Control, results: Results, count: int) -> None:
+async def answers(viewer: Viewer, control: Control, timings: Timings, count: int) -> None:
     """Ask; time the first voiced sound and the first lip movement as decoded here; correlate mouth and sound."""
     for i in range(count):
         await quiet(viewer)
@@ -46,16 +46,16 @@ async def answers(viewer: Viewer, control: Control, results: Results, count: int
         await eventually(partial(finished, control, started), 60, "the answer did not end")
         await asyncio.sleep(0.3)  # what is still on its way to this viewer
         voiced = viewer.voiced_since(asked)
-        results.e2e.append((voiced[0].at - asked) * 1000)
+        timings.e2e.append((voiced[0].at - asked) * 1000)
         lips = next((s.at for s in viewer.video.since(asked) if s.motion > moving), None)
         if lips is not None:
-            results.lips.append((lips - asked) * 1000)
+            timings.lips.append((lips - asked) * 1000)
         skew = skew_ms(viewer.audio, viewer.video, voiced[0].at - 0.3, voiced[-1].at + 0.3)
         if skew is not None:
-            results.skew.append(skew)
+            timings.skew.append(skew)
 
 
-async def interruptions(viewer: Viewer, control: Control, results: Results, count: int) -> None:
+async def interruptions(viewer: Viewer, control: Control, timings: Timings, count: int) -> None:
     """Ask, let it speak a while, cancel; time the last voiced sound that is decoded here."""
     for i in range(count):
         await quiet(viewer)
@@ -65,10 +65,10 @@ async def interruptions(viewer: Viewer, control: Control, results: Results, coun
         cancelled = await control.send("cancel")
         await asyncio.sleep(1)
         late = viewer.voiced_since(cancelled)
-        results.silence.append((late[-1].at - cancelled) * 1000 if late else 0.0)
+        timings.silence.append((late[-1].at - cancelled) * 1000 if late else 0.0)
 
 
-async def pauses(viewer: Viewer, control: Control, results: Results, count: int) -> None:
+async def pauses(viewer: Viewer, control: Control, timings: Timings, count: int) -> None:
     """Ask, let it speak a while, make a short sound; time the last voiced frame before the gap and the first after."""
     for i in range(count):
         await quiet(viewer)
@@ -80,13 +80,13 @@ async def pauses(viewer: Viewer, control: Control, results: Results, count: int)
         over = await control.send("user_speaking", speaking=False)
         await eventually(partial(viewer.voiced_since, over), why="it did not go on")
         before = [sample for sample in viewer.voiced_since(sounds) if sample.at < over]
-        results.pause.append((before[-1].at - sounds) * 1000 if before else 0.0)
-        results.resume.append((viewer.voiced_since(over)[0].at - over) * 1000)
+        timings.pause.append((before[-1].at - sounds) * 1000 if before else 0.0)
+        timings.resume.append((viewer.voiced_since(over)[0].at - over) * 1000)
         await control.send("cancel")
 
 
 async def listen(viewer: Viewer, control: Control, seconds: float) -> tuple[float, float]:
-    """Half idle, half speech. Returns frames a second and the longest gap between two decoded frames, ms."""
+    """Watch so many seconds, half idle, half speech -> decoded frames a second, longest gap between two, ms."""
     start = time.monotonic()
     await asyncio.sleep(seconds / 2)
     while time.monotonic() < start + seconds:
@@ -99,7 +99,7 @@ async def listen(viewer: Viewer, control: Control, seconds: float) -> tuple[floa
 
 
 async def quiet(viewer: Viewer) -> None:
-    """Wait for a second without voice and a mouth at rest."""
+    """Wait until the avatar has been silent for a second."""
     since = time.monotonic()
     while viewer.voiced_since(since) or time.monotonic() < since + 1:
         if viewer.voiced_since(since):
@@ -108,4 +108,5 @@ async def quiet(viewer: Viewer) -> None:
 
 
 def finished(control: Control, after: int) -> bool:
+    """Whether an answer was played to its end since there were `after` events."""
     return any(e["type"] == "playback" and e["phase"] == "finished" for _, e in control.events[after:])

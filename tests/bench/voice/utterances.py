@@ -1,4 +1,4 @@
-"""What is said to the avatar in `tests.bench.voice`: made on the spot, the same every time."""
+"""What is said to the avatar in `make bench-voice`. It is synthesized at each run, and the same each time."""
 
 from dataclasses import dataclass
 from itertools import cycle
@@ -9,7 +9,7 @@ from tests.microphone import Sound
 from tests.voices import VOICES, click, cough, noise, say, silence, with_pause
 
 CONDITIONS: dict[str, float] = {"quiet": 60.0, "20 dB": 20.0, "10 dB": 10.0, "5 dB": 5.0}
-"""How much softer than the voice the room is, dB."""
+"""The signal-to-noise ratio of each room: how much softer than the voice its noise is, dB."""
 
 SPOKEN = (
     "What are the opening hours on Sunday?",
@@ -69,7 +69,7 @@ BACKCHANNELS = (
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """`kind`: spoken, paused or single; `text` is what was said, `room` the condition."""
+    """`kind` is spoken, paused (with silence inside) or single (one word); `room` is a key of `CONDITIONS`."""
 
     kind: str
     text: str
@@ -79,7 +79,7 @@ class Utterance:
 
 
 def turns() -> list[Utterance]:
-    """Everything that is a turn, room after room."""
+    """All utterances that a turn is expected of, room after room."""
     voices = cycle(VOICES)
     made = []
     for room in CONDITIONS:
@@ -98,20 +98,22 @@ def turns() -> list[Utterance]:
 
 
 def room_of(condition: str, seconds: float = 4.0) -> Sound:
-    """A room's own sound, for a microphone to loop."""
+    """The noise of a room, for a microphone to loop."""
     return noise(seconds, CONDITIONS[condition])
 
 
 def interruptions() -> list[tuple[str, Sound]]:
+    """Speech that must end an answer, each with its name."""
     return [(f"{t} ({v})", say(t, v)) for t, v in zip(INTERRUPTING * 2, cycle(VOICES), strict=False)]
 
 
 def backchannels() -> list[tuple[str, Sound]]:
+    """Sounds of a listener, which must not end an answer, each with its name."""
     return [(f"{t} ({v})", say(t, v)) for t, v in zip(BACKCHANNELS, cycle(VOICES), strict=False)]
 
 
 def noises() -> list[tuple[str, Sound]]:
-    """Coughs, a door, keys."""
+    """Coughs, a door and keys, which must not end an answer either, each with its name."""
     keys = np.concatenate([np.concatenate([0.4 * click(), silence(120)]) for _ in range(5)])
     coughs = [(f"cough {seed}", cough(seed)) for seed in range(3)]
     return [*coughs, ("a throat cleared", say("Hrm.", VOICES[1])), ("a door", click()), ("keys", keys)]
