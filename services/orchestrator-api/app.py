@@ -12,11 +12,16 @@ from services.common.bus import RedisBus
 from services.common.logs import logger
 from services.common.service import Check, create_service, serve
 from services.common.settings import read_settings
-from services.orchestrator_api.lib.clients import Asr, Gateway, Rag, Renderer, Services, Tts
-from services.orchestrator_api.lib.hosts import KnownHosts
-from services.orchestrator_api.lib.page import Page
-from services.orchestrator_api.lib.sessions import Sessions
-from services.orchestrator_api.lib.surroundings import After
+from services.orchestrator_api.lib.conversation.surroundings import After
+from services.orchestrator_api.lib.sessions.sessions import Sessions
+from services.orchestrator_api.lib.upstream.asr import Asr
+from services.orchestrator_api.lib.upstream.gateway import Gateway
+from services.orchestrator_api.lib.upstream.rag import Rag
+from services.orchestrator_api.lib.upstream.renderer import Renderer
+from services.orchestrator_api.lib.upstream.services import Services
+from services.orchestrator_api.lib.upstream.tts import Tts
+from services.orchestrator_api.lib.web.hosts import KnownHosts
+from services.orchestrator_api.lib.web.page import Page
 from services.orchestrator_api.routes import answer, control, session, style
 from services.orchestrator_api.settings import OrchestratorSettings
 

@@ -16,7 +16,7 @@ from services.common.utterances import (
     TurnOver,
     UtteranceEvent,
 )
-from services.orchestrator_api.lib.listening import LASTS_S, LONGEST, TELLS_S, Listener, Work
+from services.orchestrator_api.lib.conversation.listening import LASTS_S, LONGEST, TELLS_S, Listener, Work
 from services.orchestrator_api.lib.state import Effect, Event, State, react
 
 LISTENING, THINKING, WAITING, SPEAKING, PAUSED = State

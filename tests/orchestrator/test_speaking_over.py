@@ -8,7 +8,7 @@ import pytest
 
 from services.common.answering import AnswerEvent, Delta, Done, Question, Retrieval
 from services.common.utterances import Dismissed, Partial, SpeechStarted, TurnOver
-from services.orchestrator_api.lib.listening import TELLS_S
+from services.orchestrator_api.lib.conversation.listening import TELLS_S
 from tests.orchestrator.conftest import Stack
 from tests.orchestrator.fakes import PASSAGE, WORD_MS, says
 from tests.orchestrator.serving import until
@@ -151,7 +151,7 @@ async def test_who_adds_to_a_question_is_answered_both(stack: Stack) -> None:
 
 async def test_a_full_renderer_is_waited_for_however_long_the_pause(stack: Stack, monkeypatch: Any) -> None:
     """Held, a turn costs no patience: what the renderer cannot take meanwhile it takes later, and all is heard."""
-    monkeypatch.setattr("services.orchestrator_api.lib.turn.PATIENCE_S", 0.0)
+    monkeypatch.setattr("services.orchestrator_api.lib.conversation.turn.PATIENCE_S", 0.0)
     stack.renderer.by_itself = False
     stack.rag.script = says(" ".join(["word"] * 30) + ".")
     opened = await stack.open()

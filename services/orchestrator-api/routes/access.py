@@ -6,7 +6,7 @@ from fastapi import Depends, Header
 from starlette.requests import HTTPConnection
 
 from services.common.errors import Problem
-from services.orchestrator_api.lib.sessions import Sessions
+from services.orchestrator_api.lib.sessions.sessions import Sessions
 
 
 def _sessions(connection: HTTPConnection) -> Sessions:

@@ -12,12 +12,12 @@ from fastapi.responses import StreamingResponse
 from services.common.answering import Question
 from services.common.errors import Problem
 from services.common.messages import Error, Event, Interrupted, Metrics, State
-from services.orchestrator_api.lib.answer import Answer
 from services.orchestrator_api.lib.contracts import Answered, Ask, Cancelled, Which, latency_of
-from services.orchestrator_api.lib.service import ServiceError
-from services.orchestrator_api.lib.session import Session
-from services.orchestrator_api.lib.sessions import Sessions
-from services.orchestrator_api.lib.waterfall import Waterfall
+from services.orchestrator_api.lib.conversation.answer import Answer
+from services.orchestrator_api.lib.sessions.session import Session
+from services.orchestrator_api.lib.sessions.sessions import Sessions
+from services.orchestrator_api.lib.speaking.waterfall import Waterfall
+from services.orchestrator_api.lib.upstream.http import ServiceError
 from services.orchestrator_api.routes.access import Live
 
 api = APIRouter(tags=["answer"])

@@ -9,9 +9,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from services.common.errors import Problem, invalid_request
 from services.common.messages import Error
-from services.orchestrator_api.lib.audience import Follower
 from services.orchestrator_api.lib.contracts import COMMANDS, CancelReply, ChooseStyle, StartReply, UserSpeaking
-from services.orchestrator_api.lib.session import Session
+from services.orchestrator_api.lib.conversation.audience import Follower
+from services.orchestrator_api.lib.sessions.session import Session
 from services.orchestrator_api.routes.access import Live
 
 api = APIRouter()

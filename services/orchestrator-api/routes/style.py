@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from services.orchestrator_api.lib.contracts import StyleInForce, Styles, StyleWanted
-from services.orchestrator_api.lib.service import ServiceError
+from services.orchestrator_api.lib.upstream.http import ServiceError
 from services.orchestrator_api.routes.access import Live
 
 api = APIRouter(tags=["style"])

@@ -5,11 +5,11 @@ from contextlib import aclosing
 
 from services.common.answering import Delta, Done, Failed, Passage, Question, Retrieval, Unsupported
 from services.common.messages import AnswerDelta, Citation, Event, UnsupportedSentence
-from services.orchestrator_api.lib.clauses import Clause, ClauseCutter
-from services.orchestrator_api.lib.clients import Rag
 from services.orchestrator_api.lib.contracts import Doubt, Source
-from services.orchestrator_api.lib.service import ServiceError
-from services.orchestrator_api.lib.waterfall import Waterfall
+from services.orchestrator_api.lib.speaking.clauses import Clause, ClauseCutter
+from services.orchestrator_api.lib.speaking.waterfall import Waterfall
+from services.orchestrator_api.lib.upstream.http import ServiceError
+from services.orchestrator_api.lib.upstream.rag import Rag
 
 
 class Answer:

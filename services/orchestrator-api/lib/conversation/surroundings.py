@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from services.common.messages import Event
 from services.orchestrator_api.lib.bus import Publisher, Registry
-from services.orchestrator_api.lib.clients import Services, Voice
-from services.orchestrator_api.lib.listening import Timer
+from services.orchestrator_api.lib.conversation.listening import Timer
+from services.orchestrator_api.lib.upstream.services import Services
+from services.orchestrator_api.lib.upstream.tts import Voice
 
 After = Callable[[float, Callable[[], None]], Timer]
 """Calls back so many seconds later, unless it is cancelled."""

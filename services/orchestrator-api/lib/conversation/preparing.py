@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 
-from services.orchestrator_api.lib.turn import Turn
+from services.orchestrator_api.lib.conversation.turn import Turn
 
 Running = tuple[Turn, asyncio.Task[None]]
 

@@ -13,13 +13,16 @@ from services.common.heartbeat import INSTANCE, beat
 from services.common.logs import logger
 from services.common.messages import Close, Heartbeat, control_channel
 from services.orchestrator_api.lib.bus import Publisher, Registry
-from services.orchestrator_api.lib.clients import Asr, Face, Services, Voice
 from services.orchestrator_api.lib.contracts import Offer, Opened
-from services.orchestrator_api.lib.ears import Ears
-from services.orchestrator_api.lib.ice import ice_servers
-from services.orchestrator_api.lib.service import CALLERS_FAULT, ServiceError
-from services.orchestrator_api.lib.session import Session
-from services.orchestrator_api.lib.surroundings import After, Surroundings
+from services.orchestrator_api.lib.conversation.surroundings import After, Surroundings
+from services.orchestrator_api.lib.sessions.ice import ice_servers
+from services.orchestrator_api.lib.sessions.session import Session
+from services.orchestrator_api.lib.upstream.asr import Asr
+from services.orchestrator_api.lib.upstream.ears import Ears
+from services.orchestrator_api.lib.upstream.http import CALLERS_FAULT, ServiceError
+from services.orchestrator_api.lib.upstream.renderer import Face
+from services.orchestrator_api.lib.upstream.services import Services
+from services.orchestrator_api.lib.upstream.tts import Voice
 from services.orchestrator_api.settings import OrchestratorSettings
 
 WATCH_S = 2.0

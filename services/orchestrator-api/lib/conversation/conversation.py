@@ -27,13 +27,13 @@ from services.common.metrics import (
 from services.common.utterances import TurnOver
 from services.orchestrator_api.lib import state
 from services.orchestrator_api.lib.contracts import Cancelled
-from services.orchestrator_api.lib.listening import Listener
-from services.orchestrator_api.lib.preparing import Prepared
-from services.orchestrator_api.lib.service import ServiceError
+from services.orchestrator_api.lib.conversation.listening import Listener
+from services.orchestrator_api.lib.conversation.preparing import Prepared
+from services.orchestrator_api.lib.conversation.surroundings import Host, Surroundings
+from services.orchestrator_api.lib.conversation.transcript import History
+from services.orchestrator_api.lib.conversation.turn import Turn
 from services.orchestrator_api.lib.state import Effect, State
-from services.orchestrator_api.lib.surroundings import Host, Surroundings
-from services.orchestrator_api.lib.transcript import History
-from services.orchestrator_api.lib.turn import Turn
+from services.orchestrator_api.lib.upstream.http import ServiceError
 
 
 class Conversation:

@@ -16,8 +16,8 @@ from services.common.bus import Bus
 from services.common.logs import logger
 from services.common.messages import SERVICES_CHANNEL, Heartbeat
 from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, UtteranceEvent
-from services.orchestrator_api.lib.clients import Asr
-from services.orchestrator_api.lib.service import ServiceError
+from services.orchestrator_api.lib.upstream.asr import Asr
+from services.orchestrator_api.lib.upstream.http import ServiceError
 
 RETRY_S = 2.0
 LOST_S = 7.0

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 from services.common.logs import logger
 from services.common.messages import Event
-from services.orchestrator_api.lib.clients import Face, Renderer
-from services.orchestrator_api.lib.service import ServiceError
+from services.orchestrator_api.lib.upstream.http import ServiceError
+from services.orchestrator_api.lib.upstream.renderer import Face, Renderer
 
 RETRY_FACE_S = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 """Waits between attempts to bring a lost avatar back; the last one repeats."""

@@ -15,13 +15,14 @@ from services.common.messages import Event, Metrics, Playback
 from services.common.metrics import PLAYBACK_LATENCY, TTS_TTFB
 from services.common.speech import Speech
 from services.common.utterances import TurnOver
-from services.orchestrator_api.lib.answer import Answer
-from services.orchestrator_api.lib.clauses import Clause
-from services.orchestrator_api.lib.clients import Services, Voice
-from services.orchestrator_api.lib.pacing import Pace
-from services.orchestrator_api.lib.service import CALLERS_FAULT, ServiceError
-from services.orchestrator_api.lib.transcript import SpokenWords
-from services.orchestrator_api.lib.waterfall import Waterfall
+from services.orchestrator_api.lib.conversation.answer import Answer
+from services.orchestrator_api.lib.conversation.transcript import SpokenWords
+from services.orchestrator_api.lib.speaking.clauses import Clause
+from services.orchestrator_api.lib.speaking.pacing import Pace
+from services.orchestrator_api.lib.speaking.waterfall import Waterfall
+from services.orchestrator_api.lib.upstream.http import CALLERS_FAULT, ServiceError
+from services.orchestrator_api.lib.upstream.services import Services
+from services.orchestrator_api.lib.upstream.tts import Voice
 
 PREFETCH_MS = 3000
 """The next clause is synthesised once less than this waits to be sent to the renderer."""

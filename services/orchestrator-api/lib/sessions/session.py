@@ -12,15 +12,16 @@ import structlog
 from services.common.errors import Problem
 from services.common.messages import Event, Metrics, State, events_channel
 from services.common.utterances import UtteranceEvent
-from services.orchestrator_api.lib.audience import Audience
-from services.orchestrator_api.lib.clients import Face, Voice
 from services.orchestrator_api.lib.contracts import Cancelled, SessionView, latency_of
-from services.orchestrator_api.lib.conversation import Conversation
-from services.orchestrator_api.lib.inbox import Inbox
-from services.orchestrator_api.lib.on_air import stay_on_air
-from services.orchestrator_api.lib.service import ServiceError
-from services.orchestrator_api.lib.surroundings import Surroundings
-from services.orchestrator_api.lib.turn import Turn
+from services.orchestrator_api.lib.conversation.audience import Audience
+from services.orchestrator_api.lib.conversation.conversation import Conversation
+from services.orchestrator_api.lib.conversation.inbox import Inbox
+from services.orchestrator_api.lib.conversation.surroundings import Surroundings
+from services.orchestrator_api.lib.conversation.turn import Turn
+from services.orchestrator_api.lib.sessions.on_air import stay_on_air
+from services.orchestrator_api.lib.upstream.http import ServiceError
+from services.orchestrator_api.lib.upstream.renderer import Face
+from services.orchestrator_api.lib.upstream.tts import Voice
 
 REFRESH_S, RETRY_REGISTRY_S = 15.0, 2.0
 

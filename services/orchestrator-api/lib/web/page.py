@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-FOLDER = Path(__file__).resolve().parents[3] / "web-samples" / "minimal-webrtc-client"
+FOLDER = Path(__file__).resolve().parents[4] / "web-samples" / "minimal-webrtc-client"
 
 
 class Page(StaticFiles):
