@@ -4,10 +4,11 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from httpx_sse import EventSource
 from pydantic import TypeAdapter
 
 from services.common.answering import ANSWER_EVENTS, AnswerEvent, Question
-from services.orchestrator_api.lib.upstream.http import Service, server_sent
+from services.orchestrator_api.lib.upstream.http import Service
 
 WRITING_S = 30.0
 """A language model may take its time before the first word."""
@@ -23,7 +24,8 @@ class Rag(Service):
 
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         """The answer as it is written. Closing the iterator stops the model."""
-        async with self.lines("POST", "/v1/answer", body=question) as lines:
-            async for name, data in server_sent(lines):
-                fields = self.parsed(_FIELDS, data)
-                yield self.parsed(ANSWER_EVENTS, json.dumps(fields | {"type": name}))
+        async with self.stream("POST", "/v1/answer", body=question) as answer:
+            async for event in EventSource(answer).aiter_sse():
+                if event.data:
+                    fields = self.parsed(_FIELDS, event.data)
+                    yield self.parsed(ANSWER_EVENTS, json.dumps(fields | {"type": event.event}))

@@ -76,8 +76,8 @@ class Renderer(Service):
     async def events(self, session: str) -> AsyncGenerator[Event]:
         """What is heard, when it is heard, until the connection ends."""
         without_end = httpx.Timeout(CALL_S, connect=CONNECT_S, read=None)
-        async with self.lines("GET", f"/v1/sessions/{session}/events", patience=without_end) as lines:
-            async for line in lines:
+        async with self.stream("GET", f"/v1/sessions/{session}/events", patience=without_end) as answer:
+            async for line in answer.aiter_lines():
                 if line.strip():
                     yield self.parsed(EVENTS, line)
 

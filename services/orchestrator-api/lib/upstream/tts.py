@@ -45,8 +45,8 @@ class Tts(Service):
         """One clause's speech, its times from 0. Closing the iterator stops the synthesis."""
         name, token = (voice.name, voice.token) if voice else (None, None)
         body = _Utterance(session=session, turn=turn, text=text, voice=name, voice_token=token)
-        async with self.lines("POST", "/v1/speak", body=body) as lines:
-            async for line in lines:
+        async with self.stream("POST", "/v1/speak", body=body) as answer:
+            async for line in answer.aiter_lines():
                 if line.strip():
                     yield self.parsed(_SPEECH, line)
 
