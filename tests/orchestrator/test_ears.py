@@ -66,7 +66,7 @@ async def test_asr_that_goes_away_lets_the_answer_go_on(stack: Stack, monkeypatc
         await stack.hear(opened, SpeechStarted, onset_ms=80)
         await page.state("paused")
         await stack.asr.server.stop()
-        monkeypatch.setattr("services.orchestrator_api.lib.upstream.ears.LOST_S", 0.0)
+        monkeypatch.setattr("services.orchestrator_api.lib.upstream.transcription.LOST_S", 0.0)
         await page.state("speaking")
         await page.until(lambda e: e.type == "state" and not e.ears)
         stack.face(opened).hear(stack.face(opened).end_ms)

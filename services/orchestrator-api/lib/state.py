@@ -139,3 +139,12 @@ _OWN: dict[State, dict[Event, Reaction]] = {
 def react(state: State, event: Event) -> Reaction:
     """What `event` does in `state`. Total: every pair has an answer."""
     return _OWN[state].get(event, Reaction(state, (Effect.REFUSE,)))
+
+
+REFUSALS = {
+    Event.CANCELLED: "there is no answer to cancel.",
+    Event.PLAYBACK_STARTED: "nothing can begin to play now.",
+    Event.FINISHED: "there is no answer that could end.",
+    Event.FAILED: "there is no answer that could fail.",
+}
+"""What to say about an event that is refused."""

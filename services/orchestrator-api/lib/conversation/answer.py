@@ -1,10 +1,10 @@
-"""The written side of a turn: reads the answer as it comes, tells it on, cuts it into clauses."""
+"""The written side of a turn: reads the answer as it comes and cuts it into clauses."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from services.common.answering import Delta, Done, Failed, Passage, Question, Retrieval, Unsupported
-from services.common.messages import AnswerDelta, Citation, Event, UnsupportedSentence
+from services.common.messages import AnswerDelta, Citation, UnsupportedSentence
 from services.orchestrator_api.lib.contracts import Doubt, Source
 from services.orchestrator_api.lib.speaking.clauses import Clause, ClauseCutter
 from services.orchestrator_api.lib.speaking.waterfall import Waterfall
@@ -13,9 +13,9 @@ from services.orchestrator_api.lib.upstream.rag import Rag
 
 
 class Answer:
-    """One question's answer. `tell` takes the events of the turn, in order."""
+    """One question's answer."""
 
-    def __init__(self, question: Question, waterfall: Waterfall, tell: Callable[[Event], None]) -> None:
+    def __init__(self, question: Question, waterfall: Waterfall) -> None:
         self.question = question
         self.text = ""
         self.complete = False
@@ -24,10 +24,11 @@ class Answer:
         self._passages: dict[str, Passage] = {}
         self._cited: dict[str, Passage] = {}
         self._told: set[str] = set()
-        self._tell = tell
 
-    async def clauses(self, rag: Rag) -> AsyncGenerator[Clause]:
-        """What can be spoken, as soon as it can be. Raises `ServiceError` where the answer breaks off."""
+    async def read(self, rag: Rag) -> AsyncGenerator[AnswerDelta | UnsupportedSentence | Clause]:
+        """Events to tell, and clauses that can be spoken, each as soon as it can be. Closing the iterator stops the
+        model. Raises `ServiceError` where the answer breaks off."""
+        session, turn = self.question.session, self.question.turn
         cutter = ClauseCutter()
         async with aclosing(rag.answer(self.question)) as events:
             async for event in events:
@@ -35,15 +36,18 @@ class Answer:
                     case Retrieval():
                         self.waterfall.mark("rag_retrieval_latency")
                         self._passages |= {passage.id: passage for passage in event.passages}
-                    case Delta():
-                        self._cited |= {id: self._passages[id] for id in event.citations if id in self._passages}
-                        if event.text:
-                            self._write(event.text)
-                        for clause in cutter.feed(event.text, tuple(event.citations)):
+                    case Delta(text=text, citations=citations):
+                        self._cited |= {id: self._passages[id] for id in citations if id in self._passages}
+                        if text:
+                            self.waterfall.mark("llm_ttft")
+                            self.text += text
+                            yield AnswerDelta(session=session, turn=turn, text=text)
+                        for clause in cutter.feed(text, tuple(citations)):
                             self.waterfall.mark("llm_ttfs")
                             yield clause
-                    case Unsupported():
-                        self._doubt(Doubt(text=event.text, reason=event.reason))
+                    case Unsupported(text=text, reason=reason):
+                        self.unsupported.append(Doubt(text=text, reason=reason))
+                        yield UnsupportedSentence(session=session, turn=turn, text=text, reason=reason)
                     case Failed():
                         raise ServiceError("rag-llm", event.detail)
                     case Done():
@@ -55,32 +59,21 @@ class Answer:
             yield clause
         self.complete = True
 
-    def _write(self, text: str) -> None:
-        self.waterfall.mark("llm_ttft")
-        self.text += text
-        self._tell(AnswerDelta(session=self.question.session, turn=self.question.turn, text=text))
-
-    def _doubt(self, doubt: Doubt) -> None:
-        self.unsupported.append(doubt)
-        of = self.question
-        self._tell(UnsupportedSentence(session=of.session, turn=of.turn, text=doubt.text, reason=doubt.reason))
-
-    def cite(self, clause: Clause, t: int) -> None:
-        """Tell the sources of the clause that starts `t` ms into the turn, each once a turn."""
-        for id in clause.citations:
-            if id in self._passages and id not in self._told:
-                self._told.add(id)
-                source = self._passages[id]
-                self._tell(
-                    Citation(
-                        session=self.question.session,
-                        turn=self.question.turn,
-                        source=source.source,
-                        title=source.title,
-                        quote=source.quote,
-                        t=t,
-                    )
-                )
+    def citations(self, clause: Clause, t: int) -> list[Citation]:
+        """The sources of the clause that starts `t` ms into the turn, without those that were returned before."""
+        new = [id for id in clause.citations if id in self._passages and id not in self._told]
+        self._told.update(new)
+        return [
+            Citation(
+                session=self.question.session,
+                turn=self.question.turn,
+                source=source.source,
+                title=source.title,
+                quote=source.quote,
+                t=t,
+            )
+            for source in (self._passages[id] for id in new)
+        ]
 
     def sources(self) -> list[Source]:
         """What the text written so far rests on, each once, in order."""

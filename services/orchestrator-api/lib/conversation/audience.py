@@ -14,15 +14,23 @@ class Follower:
     """Iterate over it for the events from now on, until the session ends. Once it fell behind, it gets no more."""
 
     def __init__(self) -> None:
-        self.fell_behind = asyncio.Event()
+        self._fell_behind = asyncio.Event()
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
 
+    @property
+    def behind(self) -> bool:
+        return self._fell_behind.is_set()
+
+    async def falls_behind(self) -> None:
+        """Returns once that has happened."""
+        await self._fell_behind.wait()
+
     def tell(self, event: Event) -> None:
-        if self.fell_behind.is_set():
+        if self.behind:
             return
         self._queue.put_nowait(event)
         if self._queue.qsize() > BACKLOG:
-            self.fell_behind.set()
+            self._fell_behind.set()
             self.end()
 
     def end(self) -> None:

@@ -4,13 +4,13 @@ from services.orchestrator_api.lib.upstream.http import CHECK_S, Service
 
 
 class Asr(Service):
-    """asr: ears at a session's microphone. What they hear comes by the bus."""
+    """asr: listens at a session's microphone. What it hears comes by the bus."""
 
     def __init__(self, address: str) -> None:
         super().__init__("asr", address)
 
     async def listen(self, session: str, listen_url: str, token: str) -> None:
-        """Ears on; they may have been on."""
+        """Listen here; it may have listened before."""
         body = {"session": session, "listen_url": listen_url, "token": token}
         await self.call("POST", "/v1/sessions", body=body)
 

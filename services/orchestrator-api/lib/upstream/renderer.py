@@ -10,15 +10,15 @@ from services.common.speech import Speech
 from services.orchestrator_api.lib.contracts import Styles
 from services.orchestrator_api.lib.upstream.http import CALL_S, CONNECT_S, Service
 
-FACE_S = 30.0
+OPENING_S = 30.0
 """A new avatar is drawn and published before the renderer answers."""
 
 CANCEL_S = 0.5
 """A renderer that does not fall silent in this time is taken at its last word."""
 
 
-class Face(BaseModel):
-    """What the renderer needs to put an avatar on the air: where to publish, and as whom."""
+class PutOnAir(BaseModel):
+    """What the renderer needs to put an avatar on the air: where to publish, and with which token."""
 
     session: str
     publish_url: str
@@ -27,14 +27,14 @@ class Face(BaseModel):
     style: str | None = None
 
 
-class _FaceSeen(BaseModel):
+class _OnAir(BaseModel):
     session: str
     turn: int = 0
     style: str | None = None
 
 
-class _Faces(BaseModel):
-    sessions: list[_FaceSeen]
+class _AllOnAir(BaseModel):
+    sessions: list[_OnAir]
 
 
 class _Buffered(BaseModel):
@@ -49,8 +49,8 @@ class _Style(BaseModel):
     style: str
 
 
-_FACE = TypeAdapter(_FaceSeen)
-_FACES = TypeAdapter(_Faces)
+_ON_AIR = TypeAdapter(_OnAir)
+_ALL_ON_AIR = TypeAdapter(_AllOnAir)
 _BUFFERED = TypeAdapter(_Buffered)
 _HEARD = TypeAdapter(_Heard)
 _STYLE = TypeAdapter(_Style)
@@ -58,20 +58,20 @@ _STYLES = TypeAdapter(Styles)
 
 
 class Renderer(Service):
-    """renderer: the avatar's face, and the clock of what is heard."""
+    """renderer: the avatar's picture, and the clock of what is heard."""
 
     def __init__(self, address: str) -> None:
         super().__init__("renderer", address)
 
-    async def open(self, face: Face) -> str | None:
-        """The avatar is on the air when this returns; one that already is stays. The style that it has."""
-        answer = await self.call("POST", "/v1/sessions", body=face, timeout_s=FACE_S)
-        return self.parsed(_FACE, answer.content).style
+    async def open(self, order: PutOnAir) -> str | None:
+        """The avatar is on the air when this returns, anew or still. Returns its style."""
+        answer = await self.call("POST", "/v1/sessions", body=order, timeout_s=OPENING_S)
+        return self.parsed(_ON_AIR, answer.content).style
 
     async def sessions(self) -> dict[str, int]:
         """Who is on the air, and the last turn each knows of."""
         answer = await self.call("GET", "/v1/sessions")
-        return {face.session: face.turn for face in self.parsed(_FACES, answer.content).sessions}
+        return {each.session: each.turn for each in self.parsed(_ALL_ON_AIR, answer.content).sessions}
 
     async def events(self, session: str) -> AsyncGenerator[Event]:
         """What is heard, when it is heard, until the connection ends."""
