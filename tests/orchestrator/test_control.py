@@ -85,7 +85,7 @@ async def test_styles_change_over_the_socket(stack: Stack) -> None:
     opened = await stack.open()
     async with stack.page(opened) as page:
         await page.say("set_style", style="night")
-        await until(lambda: stack.face(opened).style == "night")
+        await until(lambda: stack.avatar(opened).style == "night")
 
 
 async def test_everybody_in_a_session_sees_the_same_events_in_the_same_order(stack: Stack) -> None:

@@ -86,11 +86,11 @@ async def test_the_renderer_is_brought_back(stack: Stack) -> None:
     async with stack.page(opened) as page:
         await page.say("set_style", style="night")
         await page.say("start_reply", text="What?")
-        await until(lambda: stack.face(opened).end_ms >= 4 * WORD_MS)
-        stack.face(opened).hear(2 * WORD_MS)
+        await until(lambda: stack.avatar(opened).end_ms >= 4 * WORD_MS)
+        stack.avatar(opened).hear(2 * WORD_MS)
         await page.state("speaking", 1)
         await lose_the_renderer(stack, opened, page)
-        assert stack.face(opened).style == "night"
+        assert stack.avatar(opened).style == "night"
         await assert_still_speaks(page)
 
 

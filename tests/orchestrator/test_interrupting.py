@@ -19,7 +19,7 @@ from tests.orchestrator.virtual_talk import (
     words,
 )
 
-# --- a front end with ears of its own ---------------------------------------------------------------------------------
+# --- a front end that listens by itself -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lasts_ms", [0, 1, 100, 399, 400, 401, 3000])
@@ -101,7 +101,7 @@ def test_a_backchannel_that_ends_without_a_partial_does_not_interrupt() -> None:
     assert talk.log == [(0, "hold turn"), (900, "release turn")]
 
 
-def test_ears_that_cannot_tell_in_time_let_the_voice_interrupt() -> None:
+def test_a_voice_that_asr_cannot_tell_in_time_interrupts() -> None:
     """Counted from the onset, not from the message that told of it."""
     talk = play(VirtualTalk(SPEAKING), (1000, heard(SpeechStarted, onset_ms=90)))
     assert talk.log == [(1000, "hold turn"), (round(910 + TELLS_S * 1000), "cancel turn")]

@@ -40,7 +40,7 @@ def test_another_run_of_asr_ends_what_the_one_before_began() -> None:
     assert talk.did == ["hold turn", "release turn"]
 
 
-def test_ears_that_are_still_there_lose_nothing() -> None:
+def test_the_same_run_of_asr_loses_nothing() -> None:
     """The same run, told of once more, is no reason to end anything."""
     talk = VirtualTalk(SPEAKING)
     hear(talk, STARTED)
@@ -68,7 +68,7 @@ def utterances() -> Iterator[tuple[UtteranceEvent, ...]]:
 @pytest.mark.parametrize("state", [LISTENING, THINKING, SPEAKING])
 @pytest.mark.parametrize("every_ms", [50, 450, 1500])
 def test_after_every_utterance_nothing_is_held_and_nothing_is_lost(state: State, every_ms: int) -> None:
-    """However it goes: no turn stays held, nothing stays prepared, what is shown as being said is gone; a question that
+    """However it goes: no turn stays held, nothing stays generated, what is shown as said is gone; a question that
     was not over an answer is answered, one that was cut off and came to nothing too."""
     for utterance in utterances():
         talk = play(VirtualTalk(state, "First?"), *((every_ms * i, message) for i, message in enumerate(utterance)))

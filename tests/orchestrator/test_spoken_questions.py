@@ -74,10 +74,10 @@ def test_of_a_question_that_is_too_long_the_end_counts() -> None:
     assert answer.endswith("so what?")
 
 
-# --- preparing --------------------------------------------------------------------------------------------------------
+# --- preemptive generation --------------------------------------------------------------------------------------------
 
 
-def test_a_reply_is_prepared_when_the_person_is_probably_done() -> None:
+def test_a_reply_is_generated_when_the_person_is_probably_done() -> None:
     """And thrown away when they go on, or when it was nothing."""
     for end in (RESUMED, DISMISSED):
         talk = VirtualTalk()
@@ -87,7 +87,7 @@ def test_a_reply_is_prepared_when_the_person_is_probably_done() -> None:
         assert talk.preemptive == ""
 
 
-def test_a_reply_is_prepared_without_a_partial_before() -> None:
+def test_a_reply_is_generated_without_a_partial_before() -> None:
     """Short questions are over before their words were told."""
     talk = VirtualTalk()
     hear(talk, STARTED)
@@ -95,7 +95,7 @@ def test_a_reply_is_prepared_without_a_partial_before() -> None:
     assert talk.preemptive == "Why?"
 
 
-def test_nothing_is_prepared_for_a_backchannel() -> None:
+def test_nothing_is_generated_for_a_backchannel() -> None:
     """There is nothing to answer."""
     talk = play(VirtualTalk(SPEAKING), (0, STARTED), (300, mhm()), (600, likely("mm-hm")))
     assert talk.preemptive == ""

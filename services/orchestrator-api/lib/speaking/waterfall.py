@@ -20,7 +20,7 @@ _HISTOGRAMS: dict[Stage, Histogram] = {
 
 class Waterfall:
     """`clock` gives seconds on any steady clock. Stages may be reached before it is known when the question came in:
-    an answer that is prepared while the person may still go on. Until `start` nothing is counted."""
+    an answer that is generated preemptively. Until `start` nothing is counted."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
