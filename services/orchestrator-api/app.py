@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -11,7 +11,6 @@ from fastapi.middleware.cors import CORSMiddleware
 from services.common.background import Background
 from services.common.bus import RedisBus
 from services.common.heartbeat import INSTANCE, beat
-from services.common.logs import logger
 from services.common.messages import Heartbeat
 from services.common.service import Check, create_service, serve
 from services.common.settings import read_settings
@@ -29,6 +28,7 @@ from services.orchestrator_api.lib.upstream.renderer import Renderer
 from services.orchestrator_api.lib.upstream.services import Services
 from services.orchestrator_api.lib.upstream.transcription import Transcription
 from services.orchestrator_api.lib.upstream.tts import Tts
+from services.orchestrator_api.lib.web.announcing import announce
 from services.orchestrator_api.lib.web.hosts import KnownHosts
 from services.orchestrator_api.lib.web.page import Page
 from services.orchestrator_api.routes import answer, control, session, style
@@ -103,23 +103,6 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
         app.include_router(routes.api)
     app.mount("/", Page(), name="page")
     return app
-
-
-async def announce(url: str, checks: Mapping[str, Check], every_s: float = 0.5) -> None:
-    """Say in the log what is waited for, when that changes, and at last what to open; nothing without an address."""
-    if not url:
-        return
-    told: list[str] = []
-    while True:
-        found = await asyncio.gather(*(check() for check in checks.values()))
-        missing = [name for name, reason in zip(checks, found, strict=True) if reason]
-        if not missing:
-            logger().info(f"FlashbackAvatars is ready: open {url}")
-            return
-        if missing != told:
-            logger().info(f"waiting for {', '.join(missing)}; GET /readyz says why")
-            told = missing
-        await asyncio.sleep(every_s)
 
 
 def main() -> None:

@@ -20,6 +20,8 @@ from services.common.messages import SessionState
 
 
 class State(StrEnum):
+    """Whether the avatar answers, whether that is heard yet, and whether a voice holds it up."""
+
     LISTENING = "listening"
     THINKING = "thinking"
     WAITING = "waiting"  # thinking, but a voice is heard: the answer does not begin to sound
@@ -28,7 +30,7 @@ class State(StrEnum):
 
     @property
     def shown(self) -> SessionState:
-        """As the public API has it: whoever waits is still thinking."""
+        """As the public API has it, where `waiting` is `thinking`."""
         match self:
             case State.LISTENING:
                 return "listening"
@@ -51,6 +53,8 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
+    """What happens to a conversation."""
+
     ASKED = "asked"
     CANCELLED = "cancelled"
     VOICE_BEGINS = "voice begins"
@@ -63,6 +67,8 @@ class Event(StrEnum):
 
 
 class Effect(StrEnum):
+    """What has to be done about it."""
+
     CANCEL_TURN = "cancel turn"  # nothing more of it is heard or shown
     START_TURN = "start turn"
     FINISH_TURN = "finish turn"  # all of it was heard
@@ -75,6 +81,8 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
+    """The state after an event, and the effects to carry out on the way, in order."""
+
     state: State
     effects: tuple[Effect, ...] = ()
 

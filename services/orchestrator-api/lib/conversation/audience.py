@@ -1,4 +1,4 @@
-"""Who follows a session's events. Nobody waits for anybody: whoever falls behind is let go."""
+"""Who follows a session's events. Telling never waits: a follower that falls behind is dropped."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,7 @@ class Follower:
 
     @property
     def behind(self) -> bool:
+        """Whether more than `BACKLOG` events have waited for it."""
         return self._fell_behind.is_set()
 
     async def falls_behind(self) -> None:
@@ -26,6 +27,7 @@ class Follower:
         await self._fell_behind.wait()
 
     def tell(self, event: Event) -> None:
+        """Put the event into its queue."""
         if self.behind:
             return
         self._queue.put_nowait(event)
@@ -34,6 +36,7 @@ class Follower:
             self.end()
 
     def end(self) -> None:
+        """No event follows those that wait."""
         self._queue.put_nowait(None)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
@@ -49,6 +52,7 @@ class Audience:
 
     @contextlib.contextmanager
     def follow(self) -> Iterator[Follower]:
+        """Follow for as long as the context is open."""
         follower = Follower()
         self._followers.add(follower)
         try:
@@ -57,9 +61,11 @@ class Audience:
             self._followers.discard(follower)
 
     def tell(self, event: Event) -> None:
+        """Tell every follower."""
         for follower in self._followers:
             follower.tell(event)
 
     def end(self) -> None:
+        """End every follower's events."""
         for follower in self._followers:
             follower.end()

@@ -12,7 +12,9 @@ from services.orchestrator_api.lib.upstream.transcription import Transcription
 class Timer(Protocol):
     """`asyncio.TimerHandle`, and what tests put in its place."""
 
-    def cancel(self) -> None: ...
+    def cancel(self) -> None:
+        """It does not go off any more."""
+        ...
 
 
 After = Callable[[float, Callable[[], None]], Timer]

@@ -23,6 +23,7 @@ class Grants:
         return grant
 
     def for_page(self, session: str, role: tokens.Role) -> str:
+        """Opens `WS /control`; a talker's closes the session as well."""
         return tokens.issue(self._secret, session, role)
 
     def for_renderer(self, session: str) -> tuple[str, str]:

@@ -28,6 +28,7 @@ class Sessions:
         return list(self._live.values())
 
     def find(self, id: str) -> Session | None:
+        """None if it is not live."""
         return self._live.get(id)
 
     def get(self, id: str) -> Session:
@@ -67,8 +68,7 @@ class Sessions:
         """End the session everywhere."""
         task = self._forget(self.get(id).id)
         task.cancel()
-        await asyncio.wait([task])  # which may still write to the registry
-        await asyncio.wait([self._dismantle(id)])
+        await asyncio.wait([self._dismantle(id, task)])
         logger().info("session closed", session=id)
 
     def hang_up(self) -> None:
@@ -100,12 +100,15 @@ class Sessions:
         self._context.transcription.leave(id)
         return self._tasks.pop(id)
 
-    def _dismantle(self, id: str) -> asyncio.Task[None]:
-        task = self._dismantling[id] = self._background.spawn(f"dismantling session {id}", self.dismantle(id))
+    def _dismantle(self, id: str, running: asyncio.Task[None]) -> asyncio.Task[None]:
+        async def dismantle() -> None:
+            await asyncio.wait([running])  # until then it may write to the registry
+            await self.dismantle(id)
+
+        task = self._dismantling[id] = self._background.spawn(f"dismantling session {id}", dismantle())
         task.add_done_callback(lambda _: self._dismantling.pop(id))
         return task
 
     def _on_failed(self, session: Session) -> None:
         if self._live.get(session.id) is session:  # and not one that is being closed
-            self._forget(session.id)
-            self._dismantle(session.id)
+            self._dismantle(session.id, self._forget(session.id))

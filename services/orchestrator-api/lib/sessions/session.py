@@ -66,6 +66,7 @@ class Session:
         return self.style
 
     def view(self) -> SessionView:
+        """As the public API shows it."""
         talk = self.conversation
         return SessionView(
             session=self.id,

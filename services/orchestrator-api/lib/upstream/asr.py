@@ -15,6 +15,7 @@ class Asr(Service):
         await self.call("POST", "/v1/sessions", body=body)
 
     async def leave(self, session: str) -> None:
+        """Listen there no longer."""
         await self.call("DELETE", f"/v1/sessions/{session}")
 
     async def spoken(self, session: str, turn: int, text: str) -> None:

@@ -5,6 +5,7 @@ from pydantic import BaseModel, TypeAdapter
 from services.orchestrator_api.lib.upstream.http import CHECK_S, Service
 
 JOIN_S = 30.0
+"""The gateway may have to gather its addresses before it answers an offer."""
 
 
 class _Sdp(BaseModel):
@@ -31,7 +32,7 @@ class Gateway(Service):
         super().__init__("sfu-gateway", address)
 
     async def join(self, session: str, sdp: str, token: str) -> str:
-        """The answer to a browser's offer."""
+        """The SDP that answers a browser's offer."""
         answer = await self.call("POST", f"/session/{session}", body={"sdp": sdp}, token=token, timeout_s=JOIN_S)
         return self.parsed(_SDP, answer.content).sdp
 
@@ -41,4 +42,5 @@ class Gateway(Service):
         return {room.session: room.viewers for room in self.parsed(_ROOMS, answer.content).sessions}
 
     async def close_session(self, session: str, token: str) -> None:
+        """Every peer of it is disconnected."""
         await self.call("DELETE", f"/session/{session}", token=token)

@@ -1,5 +1,5 @@
-"""Calling a service over HTTP, and what it means when that fails. Connections stay open: none is made while somebody
-waits."""
+"""Calling a service over HTTP, and what it means when that fails. Connections stay open, so that nobody waits for one
+to be made."""
 
 import json
 import ssl
@@ -52,10 +52,11 @@ class Service:
         )
 
     async def close(self) -> None:
+        """Close its connections."""
         await self._http.aclose()
 
     async def missing(self) -> str | None:
-        """None when it is ready to work, else a sentence."""
+        """None when it is ready to work, else a sentence that says why not."""
         try:
             answer = await self._http.get("/readyz", timeout=CHECK_S)
         except httpx.HTTPError as error:

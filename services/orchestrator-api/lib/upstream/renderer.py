@@ -69,7 +69,7 @@ class Renderer(Service):
         return self.parsed(_ON_AIR, answer.content).style
 
     async def sessions(self) -> dict[str, int]:
-        """Who is on the air, and the last turn each knows of."""
+        """The sessions that are on the air, and the last turn that the renderer knows of each."""
         answer = await self.call("GET", "/v1/sessions")
         return {each.session: each.turn for each in self.parsed(_ALL_ON_AIR, answer.content).sessions}
 
@@ -82,22 +82,22 @@ class Renderer(Service):
                     yield self.parsed(EVENTS, line)
 
     async def play(self, speech: Speech) -> float:
-        """How much speech now waits to be heard, ms. Status 429: too much, it was not taken."""
+        """How much speech now waits to be heard, ms. Raises `ServiceError` of status 429 where it does not fit."""
         answer = await self.call("POST", f"/v1/sessions/{speech.session}/speech", body=speech)
         return self.parsed(_BUFFERED, answer.content).buffered_ms
 
     async def cancel(self, session: str, turn: int) -> float:
-        """Silence, now. How much of the turn was heard, ms."""
+        """Drop all speech up to this turn. How much of the turn was heard, ms."""
         answer = await self.call("POST", f"/v1/sessions/{session}/cancel", body={"turn": turn}, timeout_s=CANCEL_S)
         return self.parsed(_HEARD, answer.content).heard_ms
 
     async def pause(self, session: str, turn: int) -> float:
-        """The turn stands still, silent. How much of it was heard, ms."""
+        """Keep the turn where it stands, silent. How much of it was heard, ms."""
         answer = await self.call("POST", f"/v1/sessions/{session}/pause", body={"turn": turn}, timeout_s=CANCEL_S)
         return self.parsed(_HEARD, answer.content).heard_ms
 
     async def resume(self, session: str, turn: int) -> None:
-        """The turn goes on where it stands."""
+        """Play on from where the turn was paused."""
         await self.call("POST", f"/v1/sessions/{session}/resume", body={"turn": turn}, timeout_s=CANCEL_S)
 
     async def restyle(self, session: str, style: str) -> str:
@@ -106,8 +106,10 @@ class Renderer(Service):
         return self.parsed(_STYLE, answer.content).style
 
     async def styles(self) -> Styles:
+        """The presets there are, and the one that was baked at start."""
         answer = await self.call("GET", "/v1/styles")
         return self.parsed(_STYLES, answer.content)
 
     async def close_session(self, session: str) -> None:
+        """The avatar goes off the air."""
         await self.call("DELETE", f"/v1/sessions/{session}")

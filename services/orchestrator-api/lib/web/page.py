@@ -22,6 +22,7 @@ class Page(StaticFiles):
         await super().__call__(scope, receive, send)
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
+        """As `StaticFiles` has it, to be revalidated."""
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["Cache-Control"] = "no-cache"
         return response
