@@ -140,7 +140,7 @@ class Conversation:
     async def _cancel(self) -> Cancelled:
         self._listening.forget()
         await self._react(state.Event.CANCELLED)
-        assert self._turn is not None  # what could be cancelled was there
+        assert self._turn is not None  # else the event was refused
         return Cancelled(session=self.session, turn=self._turn.number, heard_text=self._turn.heard_text())
 
     async def _follow(self, steps: Steps) -> None:
@@ -224,7 +224,7 @@ class Conversation:
 
     async def _asked(self, question: str) -> Turn:
         await self._react(state.Event.ASKED, question=question)
-        assert self._turn is not None  # asking starts one in every state
+        assert self._turn is not None  # it starts one in every state
         return self._turn
 
     async def _react(

@@ -11,8 +11,8 @@ from services.orchestrator_api.lib.upstream.http import ServiceError
 from services.orchestrator_api.lib.upstream.renderer import PutOnAir, Renderer
 
 RETRY_S = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
-"""Waits between attempts to bring a lost avatar back; the last one repeats. They go on growing while connections break as
-soon as they are made, which a library that retries a single call does not know of."""
+"""Waits between attempts to bring a lost avatar back; the last one repeats. They go on growing while connections
+break as soon as they are made, which a library that retries a single call does not know of."""
 
 STEADY_S = 5.0
 """A connection that held for so long is worth an immediate attempt once it breaks."""
