@@ -1,5 +1,6 @@
 """Background work that fails: what the service cannot be without, what belongs to one session, what to one socket."""
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -153,11 +154,30 @@ async def test_a_session_fails_alone(
     assert "a bug" in caplog.text
 
 
+async def test_who_waits_for_the_answer_of_a_session_that_fails_is_told(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 and a sentence, and not that the answer was interrupted."""
+    await stack.open()
+    break_it(monkeypatch, Turn, "run", always)
+    answer = await stack.http.post("/answer", json={"text": "What?"})
+    assert answer.status_code == 503
+    assert "unexpected" in answer.json()["detail"]
+
+
 async def test_a_session_that_failed_can_be_opened_again_at_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that is still being dismantled takes the new one with it."""
+    close, opening = Renderer.close_session, asyncio.Event()
+
+    async def close_late(renderer: Renderer, session: str) -> None:
+        await opening.wait()
+        await asyncio.sleep(0.2)  # longer than opening takes
+        await close(renderer, session)
+
+    monkeypatch.setattr(Renderer, "close_session", close_late)
     opened = await stack.open()
     async with losing_its_session(stack, monkeypatch, opened, "a turn"):
-        pass
+        opening.set()
     answer = await stack.http.post(
         "/session",
         json={"sdp": OFFER, "session": opened["session"]},
@@ -168,6 +188,7 @@ async def test_a_session_that_failed_can_be_opened_again_at_once(stack: Stack, m
         await page.say("start_reply", text="And now?")
         await page.state("speaking")
         await page.state("listening")
+    assert not page.of("error")
     assert stack.gateway.viewers[opened["session"]] == 1
 
 

@@ -72,6 +72,14 @@ class Conversation:
         async with self._turns:
             await self._mailbox.run()
 
+    def fail(self) -> None:
+        """A bug ends the session: whoever follows it, or waits for its answer, is told."""
+        failure = ServiceError("orchestrator-api", "Something unexpected went wrong; open a new session.")
+        if self._turn and not self._turn.settled.is_set():
+            self._turn.failure = failure
+        title = "The session failed"
+        self.tell(Error(session=self.session, turn=self.number, title=title, detail=failure.detail))
+
     def end(self) -> None:
         """It does not run any more: nobody needs to wait for it."""
         self._mailbox.close(Problem(404, f"Session {self.session} is over; open a new one with POST /session."))

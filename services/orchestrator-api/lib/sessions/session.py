@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import structlog
 
-from services.common.messages import Error
 from services.orchestrator_api.lib.bus import Registry
 from services.orchestrator_api.lib.contracts import SessionView, latency_of
 from services.orchestrator_api.lib.conversation.context import Context
@@ -50,8 +49,7 @@ class Session:
                 group.create_task(self._stay_on_air())
                 group.create_task(self.conversation.run())
         except Exception:
-            turn, detail = self.conversation.number, "Something unexpected went wrong; open a new session."
-            self.conversation.tell(Error(session=self.id, turn=turn, title="The session failed", detail=detail))
+            self.conversation.fail()
             raise
         finally:
             self.conversation.end()
