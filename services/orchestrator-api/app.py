@@ -1,7 +1,8 @@
 """The orchestrator: sessions, turns and barge-in. The only service that browsers speak HTTP and WebSocket to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -9,14 +10,27 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from services.common.background import Background
 from services.common.bus import RedisBus
-from services.common.logs import logger
+from services.common.heartbeat import INSTANCE, beat
+from services.common.messages import Heartbeat
 from services.common.service import Check, create_service, serve
 from services.common.settings import read_settings
-from services.orchestrator_api.lib.clients import Asr, Gateway, Rag, Renderer, Services, Tts
-from services.orchestrator_api.lib.hosts import KnownHosts
-from services.orchestrator_api.lib.page import Page
-from services.orchestrator_api.lib.sessions import Sessions
-from services.orchestrator_api.lib.surroundings import After
+from services.orchestrator_api.lib.bus import Publisher, Registry
+from services.orchestrator_api.lib.conversation.context import After, Context
+from services.orchestrator_api.lib.sessions.adopting import adopt
+from services.orchestrator_api.lib.sessions.grants import Grants
+from services.orchestrator_api.lib.sessions.live import Sessions
+from services.orchestrator_api.lib.sessions.opening import Opening
+from services.orchestrator_api.lib.sessions.watching import watch
+from services.orchestrator_api.lib.upstream.asr import Asr
+from services.orchestrator_api.lib.upstream.gateway import Gateway
+from services.orchestrator_api.lib.upstream.rag import Rag
+from services.orchestrator_api.lib.upstream.renderer import Renderer
+from services.orchestrator_api.lib.upstream.services import Services
+from services.orchestrator_api.lib.upstream.transcription import Transcription
+from services.orchestrator_api.lib.upstream.tts import Tts
+from services.orchestrator_api.lib.web.announcing import announce
+from services.orchestrator_api.lib.web.hosts import KnownHosts
+from services.orchestrator_api.lib.web.page import Page
 from services.orchestrator_api.routes import answer, control, session, style
 from services.orchestrator_api.settings import OrchestratorSettings
 
@@ -30,16 +44,39 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
         renderer=Renderer(settings.renderer_address()),
         gateway=Gateway(settings.sfu_address()),
     )
+    asr = Asr(settings.asr_address())
+    registry = Registry(bus)
+    grants = Grants(settings.token_secret, services.gateway.address)
+    clock = time.monotonic
 
     @asynccontextmanager
     async def lifespan(app: FastAPI, background: Background) -> AsyncIterator[None]:
-        timers = after or asyncio.get_running_loop().call_later
-        asr = Asr(settings.asr_address())
-        sessions = app.state.sessions = Sessions(settings, bus, services, asr, timers, background)
+        context = Context(
+            services=services,
+            publisher=Publisher(bus),
+            transcription=Transcription(asr, bus, grants.for_asr, clock),
+            clock=clock,
+            after=after or asyncio.get_running_loop().call_later,
+            buffer_ms=settings.buffer_seconds * 1000,
+        )
+        sessions = Sessions(context, registry, grants, background)
+        opening = Opening(sessions, context, grants, bus, ice=settings.ice(), turn_secret=settings.turn_secret)
+        app.state.sessions, app.state.opening = sessions, opening
+
+        def heartbeat() -> Heartbeat:
+            return Heartbeat(service="orchestrator-api", instance=INSTANCE, sessions=len(sessions.all()))
+
+        # When all that is cancelled the sessions stay on the air, for the next orchestrator to adopt.
         background.when_stopping(sessions.hang_up)
         try:
             async with background:
-                await sessions.begin()
+                await adopt(sessions, registry, services.renderer)
+                background.keep("publishing", context.publisher.run())
+                background.keep("heartbeat", beat(bus, heartbeat))
+                linger_s = settings.session_linger_seconds
+                watching = watch(sessions, services.gateway, grants, clock=clock, linger_s=linger_s)
+                background.keep("watching for viewers", watching)
+                context.transcription.begin(background)
                 background.spawn("announce", announce(settings.public_url, checks))
                 yield
         finally:
@@ -52,6 +89,7 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
 
     checks: dict[str, Check] = {"redis": redis, **{service.name: service.missing for service in services}}
     app = create_service("orchestrator-api", settings, lifespan=lifespan, checks=checks)
+    app.state.services, app.state.grants = services, grants
     if settings.origins():
         app.add_middleware(
             CORSMiddleware,
@@ -65,23 +103,6 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
         app.include_router(routes.api)
     app.mount("/", Page(), name="page")
     return app
-
-
-async def announce(url: str, checks: Mapping[str, Check], every_s: float = 0.5) -> None:
-    """Say in the log what is waited for, when that changes, and at last what to open; nothing without an address."""
-    if not url:
-        return
-    told: list[str] = []
-    while True:
-        found = await asyncio.gather(*(check() for check in checks.values()))
-        missing = [name for name, reason in zip(checks, found, strict=True) if reason]
-        if not missing:
-            logger().info(f"FlashbackAvatars is ready: open {url}")
-            return
-        if missing != told:
-            logger().info(f"waiting for {', '.join(missing)}; GET /readyz says why")
-            told = missing
-        await asyncio.sleep(every_s)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from services.common.utterances import utterances_channel
 from services.orchestrator_api.app import create_app
 from services.orchestrator_api.settings import OrchestratorSettings
 from tests.common.redis_process import RedisProcess
-from tests.orchestrator.fake_renderer import Face, FakeRenderer
+from tests.orchestrator.fake_renderer import Avatar, FakeRenderer
 from tests.orchestrator.fakes import OFFER, FakeAsr, FakeGateway, FakeRag, FakeTts, Timers
 from tests.orchestrator.serving import DEADLINE_S, Server, free_port, until
 
@@ -70,7 +70,7 @@ class Stack:
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
-    async def grow_ears(self, instance: str = "run1", **settings: Any) -> None:
+    async def start_asr(self, instance: str = "run1", **settings: Any) -> None:
         """From now on there is asr; its first beat has been heard."""
         await self.asr.server.start()
         await self.restart(asr_url=self.asr.server.url, **settings)
@@ -94,8 +94,8 @@ class Stack:
 
             await until(heard)
 
-    def face(self, opened: dict[str, Any]) -> Face:
-        return self.renderer.faces[opened["session"]]
+    def avatar(self, opened: dict[str, Any]) -> Avatar:
+        return self.renderer.avatars[opened["session"]]
 
     @contextlib.asynccontextmanager
     async def page(self, opened: dict[str, Any]) -> AsyncIterator["Page"]:

@@ -1,4 +1,4 @@
-"""A renderer, small and honest: faces that play, timed by the test."""
+"""A renderer, small and honest: avatars that play, timed by the test."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from services.common.speech import Speech, Word
 from tests.orchestrator.serving import Fake
 
 
-class Face:
+class Avatar:
     """One avatar on the air. `hear` plays on; with `by_itself` everything is heard as it comes."""
 
     def __init__(self, session: str, opened: dict[str, Any], by_itself: bool) -> None:
@@ -78,7 +78,7 @@ class FakeRenderer(Fake):
         self.by_itself = True
         self.capacity = 8
         self.buffer_ms = 2500
-        self.faces: dict[str, Face] = {}
+        self.avatars: dict[str, Avatar] = {}
         self.cancels: list[tuple[str, int]] = []
         self.holds: list[tuple[str, int]] = []  # ("pause" or "resume", turn)
         self.knows_pause = True
@@ -86,47 +86,47 @@ class FakeRenderer(Fake):
         app = self.app
 
         @app.post("/v1/sessions", status_code=201)
-        async def open_face(body: dict[str, Any], response: Response) -> dict[str, str]:
+        async def open_avatar(body: dict[str, Any], response: Response) -> dict[str, str]:
             session = body["session"]
             if body.get("style", "studio") not in self.STYLES:
                 raise Problem(422, "style: there is no such style.")
-            if session in self.faces:
+            if session in self.avatars:
                 response.status_code = 200
-            elif len(self.faces) >= self.capacity:
+            elif len(self.avatars) >= self.capacity:
                 raise Problem(503, "All places of this renderer are taken.", headers={"Retry-After": "5"})
             else:
-                self.faces[session] = Face(session, body, self.by_itself)
-            return {"session": session, "style": self.faces[session].style}
+                self.avatars[session] = Avatar(session, body, self.by_itself)
+            return {"session": session, "style": self.avatars[session].style}
 
         @app.get("/v1/sessions")
-        async def list_faces() -> dict[str, Any]:
-            return {"sessions": [{"session": id, "turn": face.turn} for id, face in self.faces.items()]}
+        async def list_avatars() -> dict[str, Any]:
+            return {"sessions": [{"session": id, "turn": avatar.turn} for id, avatar in self.avatars.items()]}
 
         @app.delete("/v1/sessions/{session}", status_code=204)
-        async def close_face(session: str) -> None:
-            self._face(session).feed.put_nowait(None)
-            del self.faces[session]
+        async def close_avatar(session: str) -> None:
+            self._avatar(session).feed.put_nowait(None)
+            del self.avatars[session]
 
         @app.get("/v1/sessions/{session}/events")
         async def events(session: str) -> StreamingResponse:
-            return StreamingResponse(self._events(self._face(session)), media_type="application/x-ndjson")
+            return StreamingResponse(self._events(self._avatar(session)), media_type="application/x-ndjson")
 
         @app.post("/v1/sessions/{session}/speech")
         async def speech(session: str, speech: Speech) -> dict[str, int]:
-            face = self._face(session)
-            waiting = face.end_ms - face.heard_ms if face.turn == speech.turn else 0
+            avatar = self._avatar(session)
+            waiting = avatar.end_ms - avatar.heard_ms if avatar.turn == speech.turn else 0
             if waiting + speech.t1 - speech.t0 > self.buffer_ms:
                 self.refusals += 1
                 raise Problem(429, "The buffer is full.", headers={"Retry-After": "1"})
-            face.take(speech)
-            return {"buffered_ms": face.end_ms - face.heard_ms}
+            avatar.take(speech)
+            return {"buffered_ms": avatar.end_ms - avatar.heard_ms}
 
         @app.post("/v1/sessions/{session}/cancel")
         async def cancel(session: str, body: dict[str, int]) -> dict[str, int]:
             self.cancels.append((session, body["turn"]))
-            face = self._face(session)
-            face.cancelled = max(face.cancelled, body["turn"])
-            return {"heard_ms": face.heard_ms if face.turn == body["turn"] else 0}
+            avatar = self._avatar(session)
+            avatar.cancelled = max(avatar.cancelled, body["turn"])
+            return {"heard_ms": avatar.heard_ms if avatar.turn == body["turn"] else 0}
 
         @app.post("/v1/sessions/{session}/pause")
         async def pause(session: str, body: dict[str, int]) -> dict[str, int]:
@@ -140,28 +140,28 @@ class FakeRenderer(Fake):
         async def style(session: str, body: dict[str, str]) -> dict[str, str]:
             if body["style"] not in self.STYLES:
                 raise Problem(422, f"style: there is no {body['style']!r}; choose one of studio, night.")
-            self._face(session).style = body["style"]
+            self._avatar(session).style = body["style"]
             return {"style": body["style"]}
 
         @app.get("/v1/styles")
         async def styles() -> dict[str, Any]:
             return {"styles": self.STYLES, "style": "studio"}
 
-    def _face(self, session: str) -> Face:
-        if session not in self.faces:
+    def _avatar(self, session: str) -> Avatar:
+        if session not in self.avatars:
             raise Problem(404, f"{session} is not on the air here.")
-        return self.faces[session]
+        return self.avatars[session]
 
     def _hold(self, what: str, session: str, turn: int) -> dict[str, int]:
         if not self.knows_pause:
             raise Problem(404, "There is nothing here.")
         self.holds.append((what, turn))
-        face = self._face(session)
-        face.paused = turn if what == "pause" else 0
-        if what == "resume" and face.by_itself:
-            face.hear(face.end_ms)
-        return {"heard_ms": face.heard_ms if face.turn == turn else 0}
+        avatar = self._avatar(session)
+        avatar.paused = turn if what == "pause" else 0
+        if what == "resume" and avatar.by_itself:
+            avatar.hear(avatar.end_ms)
+        return {"heard_ms": avatar.heard_ms if avatar.turn == turn else 0}
 
-    async def _events(self, face: Face) -> AsyncIterator[str]:
-        while (event := await face.feed.get()) is not None:
+    async def _events(self, avatar: Avatar) -> AsyncIterator[str]:
+        while (event := await avatar.feed.get()) is not None:
             yield event.model_dump_json() + "\n"

@@ -43,12 +43,13 @@ class FakeRag(Fake):
         super().__init__()
         self.script: Script = says("One two three four. Five six seven eight nine ten.")
         self.questions: list[Question] = []
+        self.media_type = "text/event-stream"
         self.closed = 0
 
         @self.app.post("/v1/answer")
         async def answer(question: Question) -> StreamingResponse:
             self.questions.append(question)
-            return StreamingResponse(self._stream(question), media_type="text/event-stream")
+            return StreamingResponse(self._stream(question), media_type=self.media_type)
 
     async def _stream(self, question: Question) -> AsyncIterator[str]:
         try:

@@ -11,9 +11,9 @@ TEXT = "One two three four. Five six seven eight nine ten."
 DELAYS: dict[str, Any] = {"end_of_turn_delay": 600.0, "transcription_delay": 80.0}
 
 
-async def with_ears(stack: Stack) -> dict[str, Any]:
-    """A session that is listened to."""
-    await stack.grow_ears()
+async def transcribed(stack: Stack) -> dict[str, Any]:
+    """A session that asr listens to."""
+    await stack.start_asr()
     opened = await stack.open()
     await until(lambda: opened["session"] in stack.asr.listens)
     return opened
@@ -22,9 +22,9 @@ async def with_ears(stack: Stack) -> dict[str, Any]:
 async def begin_to_speak(stack: Stack, opened: dict[str, Any], page: Page, words: int = 2) -> None:
     """The first turn is under way, and so many words of it were heard."""
     await page.say("start_reply", text="What is it?")
-    face = stack.face(opened)
-    await until(lambda: face.end_ms >= 10 * WORD_MS)
-    face.hear(words * WORD_MS)
+    avatar = stack.avatar(opened)
+    await until(lambda: avatar.end_ms >= 10 * WORD_MS)
+    avatar.hear(words * WORD_MS)
     await page.until(lambda e: e.type == "playback" and e.t == words * WORD_MS)
     if page.of("state")[-1].state != "speaking":
         await page.state("speaking")
@@ -40,9 +40,9 @@ async def speak_over(stack: Stack, opened: dict[str, Any], page: Page, words: in
 async def lose_the_renderer(stack: Stack, opened: dict[str, Any], page: Page) -> None:
     """It dies in the middle of the first turn, which fails and names it; then it is there again, with the avatar."""
     await stack.renderer.server.stop()
-    stack.renderer.faces.clear()
+    stack.renderer.avatars.clear()
     assert "renderer" in (await page.type("error")).detail
     await page.state("listening", 1)
     stack.renderer.by_itself = True
     await stack.renderer.server.start()
-    await until(lambda: opened["session"] in stack.renderer.faces)
+    await until(lambda: opened["session"] in stack.renderer.avatars)

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from services.common.service import Check
-from services.orchestrator_api.app import announce
+from services.orchestrator_api.lib.web.announcing import announce
 
 Lines = list[MutableMapping[str, Any]]
 

@@ -66,7 +66,7 @@ async def test_bad_input_is_a_clear_problem_and_disturbs_nobody(stack: Stack) ->
         await page.state("listening", 1)
         assert len(page.of("caption")) == 10
         assert page.of("error") == []
-    assert list(stack.renderer.faces) == [opened["session"]]
+    assert list(stack.renderer.avatars) == [opened["session"]]
 
 
 async def test_a_body_that_grows_too_large_is_refused(stack: Stack) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.orchestrator_api.lib.clauses import LIMITS, Clause, ClauseCutter
+from services.orchestrator_api.lib.speaking.clauses import LIMITS, Clause, ClauseCutter
 
 
 def cut(*pieces: str) -> list[str]:

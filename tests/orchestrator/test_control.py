@@ -85,7 +85,7 @@ async def test_styles_change_over_the_socket(stack: Stack) -> None:
     opened = await stack.open()
     async with stack.page(opened) as page:
         await page.say("set_style", style="night")
-        await until(lambda: stack.face(opened).style == "night")
+        await until(lambda: stack.avatar(opened).style == "night")
 
 
 async def test_everybody_in_a_session_sees_the_same_events_in_the_same_order(stack: Stack) -> None:
@@ -106,13 +106,13 @@ async def test_everybody_in_a_session_sees_the_same_events_in_the_same_order(sta
 async def test_a_page_that_does_not_read_is_let_go_and_holds_up_nobody(stack: Stack) -> None:
     """Its backlog is bounded: it is closed with 1013 while the others go on."""
     opened = await stack.open()
-    session = stack.server.app.state.sessions.get(opened["session"])
+    conversation = stack.server.app.state.sessions.get(opened["session"]).conversation
     address = f"ws://127.0.0.1:{stack.port}/control?session={opened['session']}&token={opened['token']}"
     async with connect(address, max_queue=1, compression=None) as lazy, stack.page(opened) as page:
         await page.state("listening")
         flood = AnswerDelta(session=opened["session"], turn=1, text="x" * 16_000)
         for _ in range(1000):  # more than the sockets between them hold
-            session.audience.tell(flood)
+            conversation.audience.tell(flood)
             assert await page.until(lambda e: e.type == "answer_delta")
         with contextlib.suppress(ConnectionClosed):
             async with asyncio.timeout(10):

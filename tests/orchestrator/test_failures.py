@@ -78,6 +78,13 @@ async def test_a_failing_text_answer_is_an_error(stack: Stack) -> None:
     assert '"type":"error"' in answer.text
 
 
+async def test_an_answer_that_is_no_stream_of_events_is_said(stack: Stack) -> None:
+    """Something else may listen where rag-llm should."""
+    stack.rag.media_type = "text/html"
+    answer = await stack.http.post("/answer", json={"text": "What?"})
+    assert (answer.status_code, answer.json()["detail"]) == (503, "The rag-llm service sent something unexpected.")
+
+
 async def test_the_renderer_is_brought_back(stack: Stack) -> None:
     """Killed in the middle of an answer: the turn ends with an error, the avatar is put on the air again in its style,
     and the next question is answered."""
@@ -86,11 +93,11 @@ async def test_the_renderer_is_brought_back(stack: Stack) -> None:
     async with stack.page(opened) as page:
         await page.say("set_style", style="night")
         await page.say("start_reply", text="What?")
-        await until(lambda: stack.face(opened).end_ms >= 4 * WORD_MS)
-        stack.face(opened).hear(2 * WORD_MS)
+        await until(lambda: stack.avatar(opened).end_ms >= 4 * WORD_MS)
+        stack.avatar(opened).hear(2 * WORD_MS)
         await page.state("speaking", 1)
         await lose_the_renderer(stack, opened, page)
-        assert stack.face(opened).style == "night"
+        assert stack.avatar(opened).style == "night"
         await assert_still_speaks(page)
 
 

@@ -7,12 +7,12 @@ import pytest
 from services.common.answering import Delta
 from services.common.utterances import Dismissed, Partial, SpeechStarted, TurnOver
 from tests.orchestrator.conftest import Stack
-from tests.orchestrator.speaking import DELAYS, with_ears
+from tests.orchestrator.speaking import DELAYS, transcribed
 
 
 async def test_a_spoken_question_is_shown_and_answered(stack: Stack) -> None:
     """Partial words, then the final ones with the turn that answers them; numbers count from the end of the voice."""
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
     async with stack.page(opened) as page:
         await stack.hear(opened, SpeechStarted, onset_ms=80)
         await stack.hear(opened, Partial, text="what")
@@ -32,7 +32,7 @@ async def test_a_spoken_question_is_shown_and_answered(stack: Stack) -> None:
 
 async def test_a_noise_while_it_listens_is_nothing(stack: Stack) -> None:
     """No turn, no error; what was shown goes away."""
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
     async with stack.page(opened) as page:
         await stack.hear(opened, SpeechStarted, onset_ms=80)
         await stack.hear(opened, Partial, text="hm")
@@ -44,7 +44,7 @@ async def test_a_noise_while_it_listens_is_nothing(stack: Stack) -> None:
 
 async def test_what_is_said_is_not_logged(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
     """Not above debug level, and not when it is garbled either."""
-    await stack.grow_ears(log_level="info")
+    await stack.start_asr(log_level="info")
     logging.getLogger().addHandler(caplog.handler)  # the service has put its own in the place of all others
     opened = await stack.open()
     async with stack.page(opened) as page:

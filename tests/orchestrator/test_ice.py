@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 
-from services.orchestrator_api.lib.ice import CREDENTIAL_SECONDS, ice_servers
+from services.orchestrator_api.lib.sessions.ice import CREDENTIAL_SECONDS, ice_servers
 
 
 def test_turn_credentials_expire_and_verify() -> None:

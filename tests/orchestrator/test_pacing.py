@@ -1,6 +1,6 @@
 """How far speech runs ahead."""
 
-from services.orchestrator_api.lib.pacing import MARGIN_MS, Pace
+from services.orchestrator_api.lib.speaking.pacing import MARGIN_MS, Pace
 
 
 def test_nothing_waits_while_there_is_room() -> None:

@@ -6,7 +6,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from services.orchestrator_api.lib.page import FOLDER
+from services.orchestrator_api.lib.web.page import FOLDER
 from tests.orchestrator.conftest import Stack
 
 

@@ -69,7 +69,7 @@ async def test_it_stops_at_once_and_without_a_broken_stream(stack: Stack) -> Non
                 pass
         async with asyncio.timeout(10):
             await process.wait()
-    assert opened["session"] in stack.renderer.faces
+    assert opened["session"] in stack.renderer.avatars
 
 
 async def _listens(port: int) -> bool:

@@ -25,10 +25,10 @@ async def test_a_session_opens_with_face_media_and_token(stack: Stack) -> None:
     assert answer.headers["Location"] == f"/session/{opened['session']}"
     assert (opened["sdp"], opened["type"], opened["ice_servers"]) == (ANSWER, "answer", [])
     assert tokens.verify(SECRET, opened["token"]) == tokens.Grant(opened["session"], "talker")
-    face = stack.face(opened).opened
-    assert (face["style"], face["avatar"]) == ("night", "ada")
-    assert face["publish_url"] == f"{stack.gateway.server.url}/whip/{opened['session']}"
-    assert tokens.verify(SECRET, face["token"]) == tokens.Grant(opened["session"], "renderer")
+    avatar = stack.avatar(opened).opened
+    assert (avatar["style"], avatar["avatar"]) == ("night", "ada")
+    assert avatar["publish_url"] == f"{stack.gateway.server.url}/whip/{opened['session']}"
+    assert tokens.verify(SECRET, avatar["token"]) == tokens.Grant(opened["session"], "renderer")
 
 
 async def test_a_bare_sdp_opens_a_session_too(stack: Stack) -> None:
@@ -36,7 +36,7 @@ async def test_a_bare_sdp_opens_a_session_too(stack: Stack) -> None:
     headers = {"Content-Type": "application/sdp; charset=utf-8"}
     answer = await stack.http.post("/session?style=night", content=OFFER, headers=headers)
     assert answer.status_code == 201
-    assert stack.face(answer.json()).style == "night"
+    assert stack.avatar(answer.json()).style == "night"
 
 
 async def test_ice_servers_come_with_the_session(stack: Stack) -> None:
@@ -54,7 +54,7 @@ async def test_a_live_session_is_joined_by_a_viewer(stack: Stack) -> None:
     joined = await stack.open(session=opened["session"])
     assert joined["session"] == opened["session"]
     assert tokens.verify(SECRET, joined["token"]).role == "viewer"
-    assert len(stack.renderer.faces) == 1
+    assert len(stack.renderer.avatars) == 1
     body = {"sdp": OFFER, "session": opened["session"]}
     again = await stack.http.post("/session", json=body, headers=bearer(opened["token"]))
     assert tokens.verify(SECRET, again.json()["token"]).role == "talker"
@@ -81,7 +81,7 @@ async def test_if_one_half_fails_nothing_of_the_other_remains(stack: Stack) -> N
     answer = await stack.http.post("/session", json={"sdp": OFFER + "a=bad\r\n"})
     assert answer.status_code == 422
     assert "no usable media" in answer.json()["detail"]
-    assert stack.renderer.faces == {}
+    assert stack.renderer.avatars == {}
 
     answer = await stack.http.post("/session", json={"sdp": OFFER, "style": "neon"})
     assert answer.status_code == 422
@@ -103,7 +103,7 @@ async def test_the_gateway_away_is_said(stack: Stack) -> None:
     answer = await stack.http.post("/session", json={"sdp": OFFER})
     assert answer.status_code == 503
     assert "sfu-gateway" in answer.json()["detail"]
-    assert stack.renderer.faces == {}
+    assert stack.renderer.avatars == {}
 
 
 async def test_voices_are_checked_before_anything_is_opened(stack: Stack) -> None:
@@ -111,7 +111,7 @@ async def test_voices_are_checked_before_anything_is_opened(stack: Stack) -> Non
     answer = await stack.http.post("/session", json={"sdp": OFFER, "voice": "nobody"})
     assert answer.status_code == 422
     assert "joe" in answer.json()["detail"]
-    assert stack.renderer.faces == {}
+    assert stack.renderer.avatars == {}
     await stack.open(voice="ada")
     await stack.http.post("/answer", json={"text": "What?"})
     await until(lambda: stack.tts.voices_used)
@@ -146,7 +146,7 @@ async def test_a_closed_session_is_gone_everywhere(stack: Stack) -> None:
             assert page.socket.close_code == 1001
         await until_key(client, id, present=False)
         assert '"close"' in (await some(pubsub, 1))[0]
-    assert stack.renderer.faces == {}
+    assert stack.renderer.avatars == {}
     assert stack.gateway.closed == [id]
     assert (await stack.http.get(f"/session/{id}")).status_code == 404
     assert (await stack.http.delete(f"/session/{id}", headers=bearer(opened["token"]))).status_code == 404
@@ -221,8 +221,8 @@ async def test_a_session_that_nobody_watches_ends(stack: Stack) -> None:
     await stack.restart(session_linger_seconds=0.5)
     left, kept = await stack.open(), await stack.open()
     stack.gateway.viewers[left["session"]] = 0
-    await until(lambda: left["session"] not in stack.renderer.faces)
-    assert kept["session"] in stack.renderer.faces
+    await until(lambda: left["session"] not in stack.renderer.avatars)
+    assert kept["session"] in stack.renderer.avatars
     live = (await stack.http.get("/sessions")).json()["sessions"]
     assert [s["session"] for s in live] == [kept["session"]]
 
@@ -272,4 +272,4 @@ async def test_styles_change_to_presets_only(stack: Stack) -> None:
     answer = await stack.http.post("/style", json={"style": "neon"})
     assert answer.status_code == 422
     assert "studio" in answer.json()["detail"]
-    assert stack.face(opened).style == "night"
+    assert stack.avatar(opened).style == "night"

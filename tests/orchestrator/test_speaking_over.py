@@ -8,23 +8,23 @@ import pytest
 
 from services.common.answering import AnswerEvent, Delta, Done, Question, Retrieval
 from services.common.utterances import Dismissed, Partial, SpeechStarted, TurnOver
-from services.orchestrator_api.lib.listening import TELLS_S
+from services.orchestrator_api.lib.conversation.listening import TELLS_S
 from tests.orchestrator.conftest import Stack
 from tests.orchestrator.fakes import PASSAGE, WORD_MS, says
 from tests.orchestrator.serving import until
-from tests.orchestrator.speaking import DELAYS, TEXT, begin_to_speak, lose_the_renderer, speak_over, with_ears
+from tests.orchestrator.speaking import DELAYS, TEXT, begin_to_speak, lose_the_renderer, speak_over, transcribed
 
 
 @pytest.mark.parametrize("nothing", ["a cough", "mm-hm"])
 async def test_what_is_nothing_lets_the_answer_go_on_where_it_stopped(stack: Stack, nothing: str) -> None:
     """Paused at the onset, resumed when it is known; every word is captioned once, and the turn ends as ever."""
     stack.renderer.by_itself = False
-    opened = await with_ears(stack)
-    face = stack.face(opened)
+    opened = await transcribed(stack)
+    avatar = stack.avatar(opened)
     async with stack.page(opened) as page:
         await speak_over(stack, opened, page)
         assert stack.renderer.holds == [("pause", 1)]
-        face.hear(face.end_ms)  # it does not
+        avatar.hear(avatar.end_ms)  # it does not
         if nothing == "a cough":
             await stack.hear(opened, Dismissed, reason="noise")
         else:
@@ -33,7 +33,7 @@ async def test_what_is_nothing_lets_the_answer_go_on_where_it_stopped(stack: Sta
             await stack.hear(opened, TurnOver, text="Mm-hm.", backchannel=True, **DELAYS)
         await page.state("speaking", 1)
         assert stack.renderer.holds == [("pause", 1), ("resume", 1)]
-        face.hear(face.end_ms)
+        avatar.hear(avatar.end_ms)
         await page.state("listening", 1)
     assert " ".join(e.word for e in page.of("caption")) == TEXT
     assert not page.of("interrupted")
@@ -44,15 +44,15 @@ async def test_what_is_nothing_lets_the_answer_go_on_where_it_stopped(stack: Sta
 async def test_words_interrupt_and_ask(stack: Stack) -> None:
     """The first words cancel what is paused; the history keeps what was heard; the words become the next question."""
     stack.renderer.by_itself = False
-    opened = await with_ears(stack)
-    face = stack.face(opened)
+    opened = await transcribed(stack)
+    avatar = stack.avatar(opened)
     async with stack.page(opened) as page:
         await speak_over(stack, opened, page, words=3)
         await stack.hear(opened, Partial, text="and then")
         interrupted = await page.type("interrupted")
         assert interrupted.heard_text == "One two three"
         await page.state("listening", 1)
-        face.by_itself = True
+        avatar.by_itself = True
         await stack.hear(opened, TurnOver, text="And then?", **DELAYS)
         await page.state("listening", 2)
     numbers = page.of("metrics", 1)[-1]
@@ -66,7 +66,7 @@ async def test_words_interrupt_and_ask(stack: Stack) -> None:
 async def test_a_voice_that_lasts_interrupts_without_a_word(stack: Stack) -> None:
     """The timer of a voice that nobody can tell."""
     stack.renderer.by_itself = False
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
     async with stack.page(opened) as page:
         await speak_over(stack, opened, page)
         (timer,) = stack.timers.waiting
@@ -80,7 +80,7 @@ async def test_a_short_sound_reported_by_a_front_end_resumes(stack: Stack) -> No
     """user_speaking true, then false before it counts: paused, and on."""
     stack.renderer.by_itself = False
     opened = await stack.open()
-    face = stack.face(opened)
+    avatar = stack.avatar(opened)
     async with stack.page(opened) as page:
         await begin_to_speak(stack, opened, page)
         await page.say("user_speaking", speaking=True)
@@ -88,7 +88,7 @@ async def test_a_short_sound_reported_by_a_front_end_resumes(stack: Stack) -> No
         await page.say("user_speaking", speaking=False)
         await page.state("speaking", 1)
         assert stack.timers.waiting == []
-        face.hear(face.end_ms)
+        avatar.hear(avatar.end_ms)
         await page.state("listening", 1)
     assert not page.of("interrupted")
 
@@ -96,8 +96,8 @@ async def test_a_short_sound_reported_by_a_front_end_resumes(stack: Stack) -> No
 async def test_a_voice_before_the_first_sound_holds_it_back(stack: Stack) -> None:
     """While it thinks: nothing is sent to be heard until the voice turns out to be nothing."""
     stack.renderer.by_itself = False
-    opened = await with_ears(stack)
-    face = stack.face(opened)
+    opened = await transcribed(stack)
+    avatar = stack.avatar(opened)
     thinking = asyncio.Event()
 
     async def slowly(_: Question) -> AsyncGenerator[AnswerEvent]:
@@ -114,17 +114,17 @@ async def test_a_voice_before_the_first_sound_holds_it_back(stack: Stack) -> Non
         thinking.set()
         await until(lambda: stack.tts.spoken)
         await page.type("answer_delta")
-        assert face.speech == []
+        assert avatar.speech == []
         await stack.hear(opened, Dismissed, reason="noise")
-        await until(lambda: face.ended)
-        face.hear(face.end_ms)
+        await until(lambda: avatar.ended)
+        avatar.hear(avatar.end_ms)
         await page.state("listening", 1)
-    assert " ".join(w.text for w in face.words) == "One two three four."
+    assert " ".join(w.text for w in avatar.words) == "One two three four."
 
 
 async def test_who_adds_to_a_question_is_answered_both(stack: Stack) -> None:
     """The turn that thought about the first part leaves nothing behind but its number."""
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
     first = asyncio.Event()
 
     async def slow_at_first(question: Question) -> AsyncGenerator[AnswerEvent]:
@@ -151,26 +151,26 @@ async def test_who_adds_to_a_question_is_answered_both(stack: Stack) -> None:
 
 async def test_a_full_renderer_is_waited_for_however_long_the_pause(stack: Stack, monkeypatch: Any) -> None:
     """Held, a turn costs no patience: what the renderer cannot take meanwhile it takes later, and all is heard."""
-    monkeypatch.setattr("services.orchestrator_api.lib.turn.PATIENCE_S", 0.0)
+    monkeypatch.setattr("services.orchestrator_api.lib.conversation.turn.PATIENCE_S", 0.0)
     stack.renderer.by_itself = False
     stack.rag.script = says(" ".join(["word"] * 30) + ".")
     opened = await stack.open()
-    face = stack.face(opened)
+    avatar = stack.avatar(opened)
     async with stack.page(opened) as page:
         await page.say("start_reply", text="What?")
-        await until(lambda: face.end_ms - face.heard_ms > 2000)
-        face.hear(2 * WORD_MS)
+        await until(lambda: avatar.end_ms - avatar.heard_ms > 2000)
+        avatar.hear(2 * WORD_MS)
         await page.state("speaking", 1)
         await page.say("user_speaking", speaking=True)
         await page.state("paused", 1)
-        held_at = face.end_ms
+        held_at = avatar.end_ms
         await asyncio.sleep(0.5)  # longer than the sender would have waited for room
-        assert face.end_ms == held_at
+        assert avatar.end_ms == held_at
         await page.say("user_speaking", speaking=False)
-        while not face.ended:
+        while not avatar.ended:
             await asyncio.sleep(0.01)
-            face.hear(face.heard_ms + 400)
-        face.hear(face.end_ms)
+            avatar.hear(avatar.heard_ms + 400)
+        avatar.hear(avatar.end_ms)
         await page.state("listening", 1)
     assert len(page.of("caption")) == 30
     assert not page.of("error")
@@ -179,7 +179,7 @@ async def test_a_full_renderer_is_waited_for_however_long_the_pause(stack: Stack
 async def test_a_renderer_that_is_lost_while_it_is_paused(stack: Stack) -> None:
     """The turn ends with an error, as it would have; the avatar comes back and answers the next question."""
     stack.renderer.by_itself = False
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
     async with stack.page(opened) as page:
         await speak_over(stack, opened, page)
         await lose_the_renderer(stack, opened, page)
@@ -191,7 +191,7 @@ async def test_a_renderer_that_is_lost_while_it_is_paused(stack: Stack) -> None:
 async def test_a_renderer_that_knows_no_pause_is_no_reason_to_fail(stack: Stack) -> None:
     """It goes on speaking; words interrupt it all the same."""
     stack.renderer.by_itself = False
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
     async with stack.page(opened) as page:
         await begin_to_speak(stack, opened, page)
         stack.renderer.knows_pause = False

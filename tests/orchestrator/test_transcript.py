@@ -3,7 +3,7 @@
 import pytest
 
 from services.common.speech import Word
-from services.orchestrator_api.lib.transcript import HISTORY_PAIRS, History, SpokenWords
+from services.orchestrator_api.lib.conversation.transcript import HISTORY_PAIRS, History, SpokenWords
 
 
 @pytest.mark.parametrize(

@@ -57,12 +57,12 @@ async def test_speech_reaches_the_renderer_without_a_gap_and_ends_once(stack: St
     stack.renderer.by_itself = False
     opened = await stack.open()
     await stack.http.post("/answer", json={"text": "What is it?"})
-    face = stack.face(opened)
-    await until(lambda: face.ended)
+    avatar = stack.avatar(opened)
+    await until(lambda: avatar.ended)
     assert stack.tts.spoken == [(1, "One two three four."), (1, "Five six seven eight nine ten.")]
-    assert [w.t0 for w in face.words] == [n * WORD_MS for n in range(10)]
-    assert [s.final for s in face.speech].count(True) == 1
-    assert face.speech[-1].final
+    assert [w.t0 for w in avatar.words] == [n * WORD_MS for n in range(10)]
+    assert [s.final for s in avatar.speech].count(True) == 1
+    assert avatar.speech[-1].final
 
 
 async def test_what_no_passage_bears_out_is_told(stack: Stack) -> None:
@@ -107,7 +107,7 @@ async def test_the_first_clause_is_spoken_while_the_rest_is_still_written(stack:
         rest.set()
         await page.state("listening", 1)
     assert page.of("playback")[-1].phase == "finished"
-    assert stack.face(opened).ended
+    assert stack.avatar(opened).ended
 
 
 async def test_the_answer_as_json_comes_when_its_text_is_complete(stack: Stack) -> None:
@@ -176,7 +176,7 @@ async def test_several_sessions_have_to_be_named(stack: Stack) -> None:
         assert set(answer.json()["sessions"]) == ids
     answer = await stack.http.post("/answer", json={"text": "What?", "session": second["session"]})
     assert answer.json()["session"] == second["session"]
-    assert stack.face(first).turn == 0
+    assert stack.avatar(first).turn == 0
 
 
 @pytest.mark.parametrize("how", ["cancel over http", "cancel", "user_speaking", "another question"])
@@ -199,11 +199,11 @@ async def test_an_interrupted_turn_ends_at_once_and_for_good(stack: Stack, how: 
 
     stack.rag.script = endless
     opened = await stack.open()
-    face = stack.face(opened)
+    avatar = stack.avatar(opened)
     async with stack.page(opened) as page:
         await page.say("start_reply", text="What is it?")
-        await until(lambda: face.end_ms >= 5 * WORD_MS)
-        face.hear(3 * WORD_MS)
+        await until(lambda: avatar.end_ms >= 5 * WORD_MS)
+        avatar.hear(3 * WORD_MS)
         await page.until(lambda e: e.type == "caption" and e.word == "three")
         match how:
             case "cancel over http":
@@ -219,7 +219,7 @@ async def test_an_interrupted_turn_ends_at_once_and_for_good(stack: Stack, how: 
                 await page.say("cancel")
         interrupted = await page.type("interrupted")
         assert (interrupted.turn, interrupted.heard_text) == (1, "One two three")
-        face.hear(face.end_ms)  # a renderer that tells late of what it was told to drop
+        avatar.hear(avatar.end_ms)  # a renderer that tells late of what it was told to drop
         before = len(page.events)
         await page.say("start_reply", text="And then?")
         await page.state("listening", 3 if how == "another question" else 2)
@@ -233,12 +233,12 @@ async def test_only_what_was_heard_enters_the_history(stack: Stack) -> None:
     """The next answer knows of an interrupted one only the heard words, of a finished one the whole text."""
     stack.renderer.by_itself = False
     opened = await stack.open()
-    face = stack.face(opened)
+    avatar = stack.avatar(opened)
     await stack.http.post("/answer", json={"text": "First?"})
-    await until(lambda: face.end_ms >= 4 * WORD_MS)
-    face.hear(2 * WORD_MS)
+    await until(lambda: avatar.end_ms >= 4 * WORD_MS)
+    avatar.hear(2 * WORD_MS)
     await stack.http.post("/cancel", json={})
-    face.by_itself = True
+    avatar.by_itself = True
     async with stack.page(opened) as page:
         await page.say("start_reply", text="Second?")
         await page.state("thinking", 2)
@@ -270,16 +270,16 @@ async def test_speech_does_not_run_further_ahead_than_the_buffer(stack: Stack) -
     stack.renderer.by_itself = False
     stack.rag.script = says(" ".join(["word"] * 40) + ".")
     opened = await stack.open()
-    face = stack.face(opened)
+    avatar = stack.avatar(opened)
     await stack.http.post("/answer", json={"text": "What?"})
     ahead = 0
-    while not face.ended:
+    while not avatar.ended:
         await asyncio.sleep(0.005)
-        ahead = max(ahead, face.end_ms - face.heard_ms)
-        face.hear(face.heard_ms + 400)
+        ahead = max(ahead, avatar.end_ms - avatar.heard_ms)
+        avatar.hear(avatar.heard_ms + 400)
     assert ahead <= 2500
     assert stack.renderer.refusals == 0
-    assert len(face.words) == 40
+    assert len(avatar.words) == 40
 
 
 async def test_a_full_renderer_is_waited_for(stack: Stack) -> None:
@@ -288,12 +288,12 @@ async def test_a_full_renderer_is_waited_for(stack: Stack) -> None:
     stack.renderer.buffer_ms = 400  # less than the orchestrator believes
     stack.rag.script = says("One two three four.")
     opened = await stack.open()
-    face = stack.face(opened)
+    avatar = stack.avatar(opened)
     await stack.http.post("/answer", json={"text": "What?"})
     await until(lambda: stack.renderer.refusals)
-    face.hear(face.end_ms)
-    await until(lambda: face.ended)
-    assert " ".join(w.text for w in face.words) == "One two three four."
+    avatar.hear(avatar.end_ms)
+    await until(lambda: avatar.ended)
+    assert " ".join(w.text for w in avatar.words) == "One two three four."
 
 
 async def test_an_answer_without_a_word_to_say_ends_by_itself(stack: Stack) -> None:

@@ -25,10 +25,12 @@ class Publisher:
         self._something = asyncio.Event()
 
     def publish(self, channel: str, message: BaseModel) -> None:
+        """In its turn; nobody waits for it."""
         self._waiting.append((channel, message))
         self._something.set()
 
     async def run(self) -> None:
+        """Without end."""
         while True:
             await self._something.wait()
             self._something.clear()
@@ -38,13 +40,13 @@ class Publisher:
 
 
 class Registry:
-    """The hash `flashback:session:{s}` of every live session. It vanishes a minute after its session's owner."""
+    """The hash `flashback:session:{s}` of every live session. It vanishes `TTL_S` after it was last saved."""
 
     def __init__(self, bus: RedisBus) -> None:
         self._redis = bus.client
 
     async def save(self, session: str, fields: Mapping[str, str | int]) -> bool:
-        """Write and keep alive. False: Redis is away."""
+        """Write it, and keep it for another `TTL_S` seconds. False: Redis is away."""
         key = registry_key(session)
         try:
             async with asyncio.timeout(RedisBus.COMMAND_S), self._redis.pipeline() as pipe:
@@ -56,6 +58,7 @@ class Registry:
         return True
 
     async def forget(self, session: str) -> bool:
+        """False: Redis is away; the entry vanishes by itself."""
         try:
             async with asyncio.timeout(RedisBus.COMMAND_S):
                 await self._redis.delete(registry_key(session))

@@ -72,6 +72,7 @@ Latency = dict[str, float]
 
 
 def latency_of(numbers: Metrics) -> Latency:
+    """Without what makes it a message, and without what is not known."""
     return numbers.model_dump(exclude_none=True, exclude={*Message.model_fields, "type"})
 
 

@@ -20,6 +20,8 @@ from services.common.messages import SessionState
 
 
 class State(StrEnum):
+    """Whether the avatar answers, whether that is heard yet, and whether a voice holds it up."""
+
     LISTENING = "listening"
     THINKING = "thinking"
     WAITING = "waiting"  # thinking, but a voice is heard: the answer does not begin to sound
@@ -28,7 +30,7 @@ class State(StrEnum):
 
     @property
     def shown(self) -> SessionState:
-        """As the public API has it: whoever waits is still thinking."""
+        """As the public API has it, where `waiting` is `thinking`."""
         match self:
             case State.LISTENING:
                 return "listening"
@@ -51,6 +53,8 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
+    """What happens to a conversation."""
+
     ASKED = "asked"
     CANCELLED = "cancelled"
     VOICE_BEGINS = "voice begins"
@@ -63,6 +67,8 @@ class Event(StrEnum):
 
 
 class Effect(StrEnum):
+    """What has to be done about it."""
+
     CANCEL_TURN = "cancel turn"  # nothing more of it is heard or shown
     START_TURN = "start turn"
     FINISH_TURN = "finish turn"  # all of it was heard
@@ -75,6 +81,8 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
+    """The state after an event, and the effects to carry out on the way, in order."""
+
     state: State
     effects: tuple[Effect, ...] = ()
 
@@ -139,3 +147,12 @@ _OWN: dict[State, dict[Event, Reaction]] = {
 def react(state: State, event: Event) -> Reaction:
     """What `event` does in `state`. Total: every pair has an answer."""
     return _OWN[state].get(event, Reaction(state, (Effect.REFUSE,)))
+
+
+REFUSALS = {
+    Event.CANCELLED: "there is no answer to cancel.",
+    Event.PLAYBACK_STARTED: "nothing can begin to play now.",
+    Event.FINISHED: "there is no answer that could end.",
+    Event.FAILED: "there is no answer that could fail.",
+}
+"""What to say about an event that is refused."""

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from services.common.errors import Problem, invalid_request
 from services.common.speech import SessionId
 from services.orchestrator_api.lib.contracts import Offer, Opened, SessionList, SessionView
-from services.orchestrator_api.routes.access import Live, Token
+from services.orchestrator_api.routes.access import Admission, Live, Openings, Token
 
 api = APIRouter(tags=["session"])
 
@@ -41,23 +41,23 @@ async def _offer(request: Request) -> Offer:
 
 @api.post("/session", status_code=201, openapi_extra=_BODIES)
 async def open_session(
-    offer: Annotated[Offer, Depends(_offer)], sessions: Live, token: Token, response: Response
+    offer: Annotated[Offer, Depends(_offer)], opening: Openings, token: Token, response: Response
 ) -> Opened:
     """Answer a browser's WebRTC offer: a new session, or one more viewer of the `session` it names.
 
     A bearer token of that session keeps its owner's rights, and brings a session back that has ended.
     """
-    opened = await sessions.offer(offer, token)
+    opened = await opening.offer(offer, token)
     response.headers["Location"] = f"/session/{opened.session}"
     return opened
 
 
 @api.delete("/session/{session}", status_code=204)
-async def end_session(session: SessionId, sessions: Live, token: Token) -> None:
+async def end_session(session: SessionId, sessions: Live, grants: Admission, token: Token) -> None:
     """End it for everybody. Needs the token of whoever opened it."""
     if token is None:
         raise Problem(401, "Send the token that POST /session returned, as Authorization: Bearer.")
-    if sessions.admit(session, token).role != "talker":
+    if grants.admit(session, token).role != "talker":
         raise Problem(403, "Only whoever opened the session can end it; a viewer just leaves.")
     await sessions.close(session)
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from services.orchestrator_api.lib.contracts import StyleInForce, Styles, StyleWanted
-from services.orchestrator_api.lib.service import ServiceError
-from services.orchestrator_api.routes.access import Live
+from services.orchestrator_api.lib.upstream.http import ServiceError
+from services.orchestrator_api.routes.access import Live, Upstream
 
 api = APIRouter(tags=["style"])
 
@@ -17,9 +17,9 @@ async def set_style(wanted: StyleWanted, sessions: Live) -> StyleInForce:
 
 
 @api.get("/styles")
-async def list_styles(sessions: Live) -> Styles:
+async def list_styles(services: Upstream) -> Styles:
     """The presets there are, and the one baked at start."""
     try:
-        return await sessions.services.renderer.styles()
+        return await services.renderer.styles()
     except ServiceError as error:
         raise error.problem() from error

@@ -21,6 +21,7 @@ class SpokenWords:
         self._clauses.append((start, clause))
 
     def add(self, words: list[Word]) -> None:
+        """These words follow; their times count from the start of the turn."""
         self._words += words
 
     def heard(self, heard_ms: float) -> str:
@@ -45,6 +46,7 @@ class History:
             self._pairs.append((question, heard))
 
     def messages(self) -> list[ChatMessage]:
+        """Question and answer in turns, the oldest first."""
         messages = []
         for question, heard in self._pairs:
             messages += [ChatMessage(role="user", content=question), ChatMessage(role="assistant", content=heard)]

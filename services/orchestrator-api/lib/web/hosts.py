@@ -1,4 +1,4 @@
-"""Which names in the address bar lead here: none that a stranger's page could have (DNS rebinding)."""
+"""Which names in the address bar lead here. A name that a stranger's page could have does not (DNS rebinding)."""
 
 import ipaddress
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.common.errors import Problem
 
 OF_A_NETWORK = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
-"""What no name of the internet ends on."""
+"""Endings that no name of the internet has."""
 
 
 class KnownHosts:
@@ -41,7 +41,7 @@ class KnownHosts:
 
 
 def _name(host: str) -> str:
-    """The name or address in a `Host`, without port and brackets; the whole where it is no `Host`."""
+    """The name or address in a `Host`, without port and brackets; all of it where it cannot be parsed."""
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 
 from services.common.logs import logger
 from services.common.messages import Event
-from services.orchestrator_api.lib.clients import Face, Renderer
-from services.orchestrator_api.lib.service import ServiceError
+from services.orchestrator_api.lib.upstream.http import ServiceError
+from services.orchestrator_api.lib.upstream.renderer import PutOnAir, Renderer
 
-RETRY_FACE_S = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
-"""Waits between attempts to bring a lost avatar back; the last one repeats."""
+RETRY_S = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
+"""Waits between attempts to bring a lost avatar back; the last one repeats. They go on growing while connections
+break as soon as they are made, which a library that retries a single call does not know of."""
 
 STEADY_S = 5.0
 """A connection that held for so long is worth an immediate attempt once it breaks."""
@@ -20,7 +21,7 @@ STEADY_S = 5.0
 async def stay_on_air(
     session: str,
     renderer: Renderer,
-    face: Callable[[], Face],
+    order: Callable[[], PutOnAir],
     *,
     clock: Callable[[], float],
     heard: Callable[[Event], None],
@@ -40,14 +41,14 @@ async def stay_on_air(
         lost()
         if clock() - connected_at > STEADY_S:
             waits = _waits()
-        await _reopen(renderer, face, waits)
+        await _reopen(renderer, order, waits)
 
 
-async def _reopen(renderer: Renderer, face: Callable[[], Face], waits: Iterator[float]) -> None:
+async def _reopen(renderer: Renderer, order: Callable[[], PutOnAir], waits: Iterator[float]) -> None:
     while True:
         await asyncio.sleep(next(waits))
         try:
-            await renderer.open(face())
+            await renderer.open(order())
         except ServiceError as error:
             logger().debug("the avatar is not back yet", reason=error.detail)
         else:
@@ -56,4 +57,4 @@ async def _reopen(renderer: Renderer, face: Callable[[], Face], waits: Iterator[
 
 
 def _waits() -> Iterator[float]:
-    return itertools.chain(RETRY_FACE_S, itertools.repeat(RETRY_FACE_S[-1]))
+    return itertools.chain(RETRY_S, itertools.repeat(RETRY_S[-1]))

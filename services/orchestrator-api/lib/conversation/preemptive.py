@@ -1,15 +1,16 @@
-"""The turn that is prepared while the person may still go on: adopted if they are done, else gone without a trace."""
+"""Preemptive generation: a turn that runs while the person may still go on. If they are done it is adopted, else it is
+gone without a trace."""
 
 import asyncio
 import re
 from collections.abc import Callable
 
-from services.orchestrator_api.lib.turn import Turn
+from services.orchestrator_api.lib.conversation.turn import Turn
 
 Running = tuple[Turn, asyncio.Task[None]]
 
 
-class Prepared:
+class PreemptiveGeneration:
     """At most one turn that runs and has not begun. `run` starts its task."""
 
     def __init__(self, run: Callable[[Turn], asyncio.Task[None]]) -> None:
@@ -17,16 +18,16 @@ class Prepared:
         self._running: Running | None = None
 
     def answers(self, question: str) -> bool:
-        """Whether what is prepared answers this: case and punctuation of what is heard may change until the end."""
+        """Whether the turn answers this: case and punctuation of what is heard may change until the end."""
         return self._running is not None and _bare(self._running[0].question) == _bare(question)
 
     async def begin(self, turn: Turn) -> None:
-        """Prepare this one, and no other."""
+        """Run this turn, and discard the one before it."""
         await self.discard()
         self._running = turn, self._run(turn)
 
     def adopt(self, question: str) -> Running | None:
-        """The turn that answers this, from now on the caller's."""
+        """The turn that answers this, from now on the caller's; None if there is no such turn."""
         adopted = self._running if self.answers(question) else None
         if adopted:
             self._running = None
@@ -40,11 +41,12 @@ class Prepared:
             await asyncio.wait([task])
 
     def gave_up(self, turn: Turn) -> bool:
-        """The turn has failed: whether it was only prepared. Nobody has to know; it is tried again once it is asked."""
-        only_prepared = self._running is not None and self._running[0] is turn
-        if only_prepared:
+        """The turn has ended: whether nobody had asked for it yet. Then its failure need not be told, and the question
+        is tried again once it is asked."""
+        preemptive = self._running is not None and self._running[0] is turn
+        if preemptive:
             self._running = None
-        return only_prepared
+        return preemptive
 
 
 def _bare(text: str) -> list[str]:

@@ -1,6 +1,6 @@
-"""Ears for all sessions: asr is told where to listen, and what it hears goes to the session that it concerns.
+"""Transcription of all sessions: asr is told where to listen, and what it hears goes to the session that it concerns.
 
-asr may be away, come late, or be another one by now: sessions go on without ears, and get them when it is there. Nobody
+asr may be away, come late, or be another one by now: sessions go on without it, and are heard when it is there. Nobody
 ever waits for it.
 """
 
@@ -16,8 +16,8 @@ from services.common.bus import Bus
 from services.common.logs import logger
 from services.common.messages import SERVICES_CHANNEL, Heartbeat
 from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, UtteranceEvent
-from services.orchestrator_api.lib.clients import Asr
-from services.orchestrator_api.lib.service import ServiceError
+from services.orchestrator_api.lib.upstream.asr import Asr
+from services.orchestrator_api.lib.upstream.http import ServiceError
 
 RETRY_S = 2.0
 LOST_S = 7.0
@@ -27,57 +27,58 @@ Place = Callable[[str], tuple[str, str]]
 """Where a session's microphone is heard: address and token."""
 
 
-class Hearer(Protocol):
-    """A session."""
+class Transcribed(Protocol):
+    """Whose microphone is listened to."""
 
-    id: str
+    def hear(self, heard: UtteranceEvent) -> None:
+        """asr reports this, in order."""
+        ...
 
-    def hear(self, heard: UtteranceEvent) -> None: ...
-
-    def hears_by(self, instance: str | None) -> None:
-        """Which run of asr listens from now on; None: none does."""
+    def heard_by(self, instance: str | None) -> None:
+        """From now on this run of asr listens; None: none does."""
         ...
 
 
-class Ears:
+class Transcription:
     """`place` tells where a session's microphone is heard; `clock`: steady seconds. asr is called once its heartbeat
     says that it is there."""
 
     def __init__(self, asr: Asr, bus: Bus, place: Place, clock: Callable[[], float]) -> None:
         self._asr, self._bus, self._place, self._clock = asr, bus, place, clock
-        self._wanted: dict[str, Hearer] = {}
-        self._open: set[str] = set()  # as far as the present run of asr has confirmed
+        self._wanted: dict[str, Transcribed] = {}
+        self._open: set[str] = set()  # sessions that the present run of asr has confirmed
         self._instance: str | None = None
         self._beat_at = 0.0
         self._sayings: dict[str, tuple[int, str]] = {}
         self._news, self._said = asyncio.Event(), asyncio.Event()
 
-    def follow(self, session: Hearer) -> None:
-        """Listen for this session, as soon as that is possible."""
-        self._wanted[session.id] = session
+    def follow(self, session: str, transcribed: Transcribed) -> None:
+        """Listen to this session, as soon as that is possible."""
+        self._wanted[session] = transcribed
         self._news.set()
 
-    def leave(self, id: str) -> None:
+    def leave(self, session: str) -> None:
         """The session is over."""
-        self._wanted.pop(id, None)
-        self._sayings.pop(id, None)
+        self._wanted.pop(session, None)
+        self._sayings.pop(session, None)
         self._news.set()
 
-    def saying(self, session: str, turn: int, text: str) -> None:
-        """The avatar says this now: not to be taken for the person's words. Only the newest counts."""
+    def avatar_says(self, session: str, turn: int, text: str) -> None:
+        """These words of the avatar sound about now and are not to be taken for the person's; blank: it is silent. Only
+        the newest count."""
         if session in self._open:
             self._sayings[session] = (turn, text)
             self._said.set()
 
     def begin(self, background: Background) -> None:
-        """Listen, and pass on, for as long as the service runs."""
-        background.keep("listening to asr", self._listen())
-        background.keep("opening ears", self._keep_open())
-        background.keep("telling asr what is said", self._pass_on())
+        """Work for as long as the service runs."""
+        background.keep("receiving utterances", self._receive())
+        background.keep("placing asr", self._keep_placed())
+        background.keep("telling asr what the avatar says", self._pass_on())
 
     # --- from asr -----------------------------------------------------------------------------------------------------
 
-    async def _listen(self) -> None:
+    async def _receive(self) -> None:
         async for channel, text in self._bus.subscribe(UTTERANCES_PATTERN, SERVICES_CHANNEL):
             try:
                 if channel == SERVICES_CHANNEL:
@@ -89,8 +90,8 @@ class Ears:
                 logger().warning("not understood", channel=channel, reason=str(error.errors()[0]["msg"]))
 
     def _on_heard(self, heard: UtteranceEvent) -> None:
-        if session := self._wanted.get(heard.session):
-            session.hear(heard)
+        if transcribed := self._wanted.get(heard.session):
+            transcribed.hear(heard)
 
     def _on_beat(self, beat: Heartbeat) -> None:
         if beat.service != "asr":
@@ -104,7 +105,7 @@ class Ears:
 
     # --- to asr -------------------------------------------------------------------------------------------------------
 
-    async def _keep_open(self) -> None:
+    async def _keep_placed(self) -> None:
         """Whatever happened on either side, asr gets to listen where it should and nowhere else."""
         while True:
             self._news.clear()
@@ -121,20 +122,20 @@ class Ears:
         logger().warning("asr is gone; typing works without it")
         self._instance = None
         self._open.clear()
-        for session in self._wanted.values():
-            session.hears_by(None)
+        for transcribed in self._wanted.values():
+            transcribed.heard_by(None)
 
     async def _begin(self, instance: str, id: str) -> None:
         try:
             await self._asr.listen(id, *self._place(id))
         except ServiceError as error:
-            logger().debug("no ears yet", session=id, reason=error.detail)
+            logger().debug("asr does not listen yet", session=id, reason=error.detail)
             listens = False
         else:
             self._open.add(id)
             listens = True
-        if self._instance == instance and (session := self._wanted.get(id)):
-            session.hears_by(instance if listens else None)
+        if self._instance == instance and (transcribed := self._wanted.get(id)):
+            transcribed.heard_by(instance if listens else None)
 
     async def _end(self, id: str) -> None:
         self._open.discard(id)

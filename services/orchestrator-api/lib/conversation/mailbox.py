@@ -1,4 +1,4 @@
-"""One thing after the other: callers hand in work and wait for it; a single loop does it in order of arrival."""
+"""An actor's mailbox: callers put in work and may wait for it; a single loop does it in order of arrival."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,17 +10,17 @@ Work = Callable[[], Awaitable[Any]]
 Result = TypeVar("Result")
 
 
-class Inbox:
+class Mailbox:
     """Work that was begun is finished even if whoever asked for it has gone away."""
 
     def __init__(self) -> None:
-        self._steps: asyncio.Queue[tuple[Work, asyncio.Future[Any] | None]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Work, asyncio.Future[Any] | None]] = asyncio.Queue()
         self._promises: set[asyncio.Future[Any]] = set()
         self._closed: Problem | None = None
 
     def post(self, work: Work) -> None:
         """Do it in its turn; nobody waits for it."""
-        self._steps.put_nowait((work, None))
+        self._waiting.put_nowait((work, None))
 
     async def do(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do it in its turn and return what it returns. Raises the `Problem` that it raises."""
@@ -29,12 +29,13 @@ class Inbox:
         promise: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._promises.add(promise)
         promise.add_done_callback(self._promises.discard)
-        self._steps.put_nowait((work, promise))
+        self._waiting.put_nowait((work, promise))
         return await promise
 
     async def run(self) -> None:
+        """Without end. Raises what work raises that is not a `Problem`: a bug."""
         while True:
-            work, promise = await self._steps.get()
+            work, promise = await self._waiting.get()
             try:
                 result = await work()
             except Problem as problem:

@@ -1,6 +1,6 @@
 """One turn: its answer is written, synthesised and played at the same time. It runs as one task and ends with it.
 
-It may be prepared while the person might still go on: until `begin` its first clause is read and synthesised, and
+It may run preemptively, while the person might still go on: until `begin` its first clause is read and synthesised, and
 nothing of it is told, counted or sent. Ending its task then leaves no trace.
 """
 
@@ -15,13 +15,14 @@ from services.common.messages import Event, Metrics, Playback
 from services.common.metrics import PLAYBACK_LATENCY, TTS_TTFB
 from services.common.speech import Speech
 from services.common.utterances import TurnOver
-from services.orchestrator_api.lib.answer import Answer
-from services.orchestrator_api.lib.clauses import Clause
-from services.orchestrator_api.lib.clients import Services, Voice
-from services.orchestrator_api.lib.pacing import Pace
-from services.orchestrator_api.lib.service import CALLERS_FAULT, ServiceError
-from services.orchestrator_api.lib.transcript import SpokenWords
-from services.orchestrator_api.lib.waterfall import Waterfall
+from services.orchestrator_api.lib.conversation.answer import Answer
+from services.orchestrator_api.lib.conversation.transcript import SpokenWords
+from services.orchestrator_api.lib.speaking.clauses import Clause
+from services.orchestrator_api.lib.speaking.pacing import Pace
+from services.orchestrator_api.lib.speaking.waterfall import Waterfall
+from services.orchestrator_api.lib.upstream.http import CALLERS_FAULT, ServiceError
+from services.orchestrator_api.lib.upstream.services import Services
+from services.orchestrator_api.lib.upstream.tts import Voice
 
 PREFETCH_MS = 3000
 """The next clause is synthesised once less than this waits to be sent to the renderer."""
@@ -45,12 +46,13 @@ class Turn:
         self.number, self.question = question.turn, question.text
         self.by_voice = False
         self.waterfall = Waterfall(clock)
-        self.answer = Answer(question, self.waterfall, self._tell)
+        self.answer = Answer(question, self.waterfall)
         self.words = SpokenWords()
         self.heard_ms = 0.0
         self.held_after_ms: float | None = None  # how long it took to silence it, while it is held
         self.failure: ServiceError | None = None
         self.settled = asyncio.Event()  # the text is complete, or it is known that it never will be
+        self.silenced = False  # nothing of it is told any more
         self._session, self._services, self._voice = question.session, services, voice
         self._clock, self._hand_on = clock, tell
         self._said: TurnOver | None = None
@@ -69,15 +71,21 @@ class Turn:
         self._rendering = Metrics(session=question.session, turn=question.turn)
 
     async def run(self) -> None:
-        """Returns when the last word was heard. Raises a group of `ServiceError`s where a service fails."""
-        async with asyncio.TaskGroup() as stages:
-            stages.create_task(self._write())
-            stages.create_task(self._synthesise())
-            stages.create_task(self._send())
+        """Returns when the last word was heard. Raises the `ServiceError` of the service that fails first."""
+        try:
+            async with asyncio.TaskGroup() as stages:
+                stages.create_task(self._write())
+                stages.create_task(self._synthesise())
+                stages.create_task(self._send())
+        except ExceptionGroup as failed:
+            failures, bugs = failed.split(ServiceError)
+            if failures is None or bugs is not None:
+                raise
+            raise _first(failures) from failed
         self._tell(self.metrics())
 
     def begin(self, said: TurnOver | None = None, *, by_voice: bool = False) -> None:
-        """The question stands: everything that was prepared is told, and the rest follows. `said`: how it was heard."""
+        """The question stands: what is known of the answer is told, and the rest follows. `said`: how it was heard."""
         self._said, self.by_voice = said, by_voice
         self.waterfall.start(self._clock() - (said.end_of_turn_delay / 1000 if said else 0.0))
         self._begun.set()
@@ -85,17 +93,38 @@ class Turn:
             act()
         self._withheld.clear()
 
-    def hold(self) -> None:
-        """The renderer stands still: nothing is sent, and nothing is expected of it."""
+    async def hold(self) -> None:
+        """Nothing more is sent or played, and nothing is expected of the renderer, until it is released."""
+        began = self._clock()
         self._moves.clear()
-        self._pace.hold(self._clock())
+        self._pace.hold(began)
         self._be_patient()
+        try:
+            self.heard_ms = await self._services.renderer.pause(self._session, self.number)
+        except ServiceError as error:
+            logger().warning("the renderer did not confirm the pause", turn=self.number, reason=error.detail)
+        self.held_after_ms = self._since_ms(began)
 
-    def release(self) -> None:
-        """It goes on."""
+    async def release(self) -> None:
+        """It goes on where it stood."""
+        self.held_after_ms = None
         self._pace.release(self._clock())
         self._moves.set()
         self._be_patient()
+        try:
+            await self._services.renderer.resume(self._session, self.number)
+        except ServiceError as error:
+            logger().warning("the renderer did not resume", turn=self.number, reason=error.detail)
+
+    async def silence(self) -> float:
+        """Nothing more of it is told or heard. How long it took the renderer to fall silent, ms."""
+        began = self._clock()
+        self.silenced = True
+        try:
+            self.heard_ms = await self._services.renderer.cancel(self._session, self.number)
+        except ServiceError as error:
+            logger().warning("the renderer did not confirm the cancel", turn=self.number, reason=error.detail)
+        return self._since_ms(began)
 
     def hear(self, playback: Playback) -> None:
         """The renderer played up to here."""
@@ -130,7 +159,11 @@ class Turn:
         return Metrics.model_validate(numbers | {"session": self._session, "turn": self.number})
 
     def _tell(self, event: Event) -> None:
-        self._once_begun(lambda: self._hand_on(event))
+        if not self.silenced:
+            self._once_begun(lambda: self._hand_on(event))
+
+    def _since_ms(self, began: float) -> float:
+        return round((self._clock() - began) * 1000, 1)
 
     def _once_begun(self, act: Callable[[], None]) -> None:
         if self._begun.is_set():
@@ -139,9 +172,12 @@ class Turn:
             self._withheld.append(act)
 
     async def _write(self) -> None:
-        async with contextlib.aclosing(self.answer.clauses(self._services.rag)) as clauses:
-            async for clause in clauses:
-                self._clauses.put_nowait(clause)
+        async with contextlib.aclosing(self.answer.read(self._services.rag)) as answer:
+            async for item in answer:
+                if isinstance(item, Clause):
+                    self._clauses.put_nowait(item)
+                else:
+                    self._tell(item)
         self._clauses.put_nowait(None)
         self.settled.set()
 
@@ -151,7 +187,8 @@ class Turn:
             while self._unsent_ms > PREFETCH_MS:
                 self._room.clear()
                 await self._room.wait()
-            self.answer.cite(clause, start)
+            for citation in self.answer.citations(clause, start):
+                self._tell(citation)
             start = await self._voice_clause(clause, start)
             await self._begun.wait()  # of an answer that may never be given one clause is enough
         self._speech.put_nowait(None)
@@ -252,3 +289,8 @@ class Turn:
 
 _RENDERERS = {"av_skew_ms", "final_fps", "buffer_ms", "underruns_total"}
 _ASRS = {"end_of_turn_delay", "transcription_delay"}
+
+
+def _first(failures: ExceptionGroup[ServiceError]) -> ServiceError:
+    failure = failures.exceptions[0]
+    return failure if isinstance(failure, ServiceError) else _first(failure)

@@ -1,5 +1,5 @@
-"""Calling a service over HTTP, and what it means when that fails. Connections stay open: none is made while somebody
-waits."""
+"""Calling a service over HTTP, and what it means when that fails. Connections stay open, so that nobody waits for one
+to be made."""
 
 import json
 import ssl
@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import httpx
+from httpx_sse import SSEError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.common.errors import Problem
@@ -51,10 +52,11 @@ class Service:
         )
 
     async def close(self) -> None:
+        """Close its connections."""
         await self._http.aclose()
 
     async def missing(self) -> str | None:
-        """None when it is ready to work, else a sentence."""
+        """None when it is ready to work, else a sentence that says why not."""
         try:
             answer = await self._http.get("/readyz", timeout=CHECK_S)
         except httpx.HTTPError as error:
@@ -83,10 +85,11 @@ class Service:
         return answer
 
     @asynccontextmanager
-    async def lines(
+    async def stream(
         self, method: str, path: str, *, body: BaseModel | None = None, patience: httpx.Timeout | None = None
-    ) -> AsyncIterator[AsyncIterator[str]]:
-        """A streamed answer, line by line. Leaving the context closes the stream."""
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer that is read as it comes. Leaving the context closes it. Raises `ServiceError` unless it succeeds,
+        and where it breaks off."""
         request = self._http.build_request(method, path, content=_json(body), headers=_headers(body, None))
         if patience is not None:
             request.extensions["timeout"] = patience.as_dict()
@@ -96,9 +99,11 @@ class Service:
                 if not answer.is_success:
                     await answer.aread()
                     raise self._refused(answer)
-                yield answer.aiter_lines()
+                yield answer
             finally:
                 await answer.aclose()
+        except SSEError as error:
+            raise self._unexpected() from error
         except httpx.HTTPError as error:
             raise self._away(error) from error
 
@@ -107,7 +112,10 @@ class Service:
         try:
             return adapter.validate_json(text)
         except ValidationError as error:
-            raise ServiceError(self.name, f"The {self.name} service sent something unexpected.") from error
+            raise self._unexpected() from error
+
+    def _unexpected(self) -> ServiceError:
+        return ServiceError(self.name, f"The {self.name} service sent something unexpected.")
 
     def _away(self, error: httpx.HTTPError) -> ServiceError:
         why = "takes too long" if isinstance(error, httpx.TimeoutException) else "is away"
@@ -127,22 +135,6 @@ class Service:
 def _trusted() -> ssl.SSLContext:
     """Reading all certificates of a machine takes a while: once is enough."""
     return ssl.create_default_context()
-
-
-async def server_sent(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, str]]:
-    """(event, data) of a `text/event-stream` (WHATWG HTML, 9.2); ids, retries and comments are passed over."""
-    name, data = "message", list[str]()
-    async for line in lines:
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if not line:
-            if data:
-                yield name, "\n".join(data)
-            name, data = "message", []
-        elif field == "event":
-            name = value
-        elif field == "data":
-            data.append(value)
 
 
 def _json(body: BaseModel | Mapping[str, Any] | None) -> str | None:

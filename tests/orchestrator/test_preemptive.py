@@ -1,4 +1,4 @@
-"""A reply that is prepared while the person may still go on."""
+"""Preemptive generation: a reply that is got ready while the person may still go on."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,12 +10,12 @@ from services.common.answering import AnswerEvent, Delta, Done, Question
 from services.common.utterances import Dismissed, EagerEndOfTurn, SpeechResumed, SpeechStarted, TurnOver
 from tests.orchestrator.conftest import Stack
 from tests.orchestrator.serving import until
-from tests.orchestrator.speaking import DELAYS, TEXT, with_ears
+from tests.orchestrator.speaking import DELAYS, TEXT, transcribed
 
 
 async def test_a_reply_is_ready_when_the_turn_is_over(stack: Stack) -> None:
     """Found, written and synthesised before, told and played only then; the same words, however spelt, adopt it."""
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
     async with stack.page(opened) as page:
         await page.state("listening")
         await stack.hear(opened, SpeechStarted, onset_ms=80)
@@ -36,7 +36,7 @@ async def test_a_reply_is_ready_when_the_turn_is_over(stack: Stack) -> None:
 @pytest.mark.parametrize("how", ["goes on", "other words", "a noise", "a typed question"])
 async def test_a_reply_that_is_not_wanted_leaves_no_trace(stack: Stack, how: str) -> None:
     """Thrown away: its streams are closed, nothing of it was told, and its turn's number is used for what comes."""
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
 
     async def endless(question: Question) -> AsyncGenerator[AnswerEvent]:
         yield Delta(text="One two three four. ")
@@ -71,9 +71,9 @@ async def test_a_reply_that_is_not_wanted_leaves_no_trace(stack: Stack, how: str
     assert len([e for e in page.of("state") if e.state == "thinking"]) == 1
 
 
-async def test_a_reply_that_could_not_be_prepared_is_tried_again(stack: Stack) -> None:
+async def test_a_reply_that_could_not_be_generated_is_tried_again(stack: Stack) -> None:
     """rag-llm was away for a moment: nobody hears of it, and the question is answered."""
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
     async with stack.page(opened) as page:
         await stack.rag.server.stop()
         await stack.hear(opened, EagerEndOfTurn, text="What is it?", probability=0.8, backchannel=False)
@@ -85,9 +85,9 @@ async def test_a_reply_that_could_not_be_prepared_is_tried_again(stack: Stack) -
     assert page.of("caption", 1)
 
 
-async def test_ending_a_session_ends_what_was_being_prepared(stack: Stack) -> None:
+async def test_ending_a_session_ends_what_was_being_generated(stack: Stack) -> None:
     """No stream outlives it."""
-    opened = await with_ears(stack)
+    opened = await transcribed(stack)
 
     async def endless(_: Question) -> AsyncGenerator[AnswerEvent]:
         yield Delta(text="Well")

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-FOLDER = Path(__file__).resolve().parents[3] / "web-samples" / "minimal-webrtc-client"
+FOLDER = Path(__file__).resolve().parents[4] / "web-samples" / "minimal-webrtc-client"
 
 
 class Page(StaticFiles):
@@ -22,6 +22,7 @@ class Page(StaticFiles):
         await super().__call__(scope, receive, send)
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
+        """As `StaticFiles` has it, to be revalidated."""
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["Cache-Control"] = "no-cache"
         return response

@@ -21,6 +21,8 @@ _STOPS = (".", "!", "?", "…")
 _FULL_WIDTH_STOPS = ("。", "！", "？")
 _PAUSES = (",", ";", ":", "–", "—")
 
+# Not services.common.sentences: it needs the whole next word, and knows a sentence's beginning by words such as "The".
+# Here a space, or one capital letter, has to do: in "It opens at 5 p.m. C" a new sentence begins.
 _NEVER_ENDS = re.compile(
     r"Ms|(?i:dr|mrs?|prof|rev|hon|gen|col|lt|sgt|vs|e\.g|i\.e|cf|ca|approx|resp|incl|fig|eq|nos|vol|pp|eds?|al)"
 )

@@ -9,7 +9,7 @@ from services.common import metrics
 
 Stage = Literal["rag_retrieval_latency", "llm_ttft", "llm_ttfs", "tts_ttfb", "tts_ttfa", "render_ttff", "e2e_latency"]
 
-# The voice's and the face's own histograms are theirs: counted from what they were given, not from the question.
+# tts and renderer have histograms of their own, which count from what they were given and not from the question.
 _HISTOGRAMS: dict[Stage, Histogram] = {
     "rag_retrieval_latency": metrics.RAG_RETRIEVAL_LATENCY,
     "llm_ttft": metrics.LLM_TTFT,
@@ -20,7 +20,7 @@ _HISTOGRAMS: dict[Stage, Histogram] = {
 
 class Waterfall:
     """`clock` gives seconds on any steady clock. Stages may be reached before it is known when the question came in:
-    an answer that is prepared while the person may still go on. Until `start` nothing is counted."""
+    an answer that is generated preemptively. Until `start` nothing is counted."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Who follows a session's events. Nobody waits for anybody: whoever falls behind is let go."""
+"""Who follows a session's events. Telling never waits: a follower that falls behind is dropped."""
 
 import asyncio
 import contextlib
@@ -14,18 +14,29 @@ class Follower:
     """Iterate over it for the events from now on, until the session ends. Once it fell behind, it gets no more."""
 
     def __init__(self) -> None:
-        self.fell_behind = asyncio.Event()
+        self._fell_behind = asyncio.Event()
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
 
+    @property
+    def behind(self) -> bool:
+        """Whether more than `BACKLOG` events have waited for it."""
+        return self._fell_behind.is_set()
+
+    async def falls_behind(self) -> None:
+        """Returns once that has happened."""
+        await self._fell_behind.wait()
+
     def tell(self, event: Event) -> None:
-        if self.fell_behind.is_set():
+        """Put the event into its queue."""
+        if self.behind:
             return
         self._queue.put_nowait(event)
         if self._queue.qsize() > BACKLOG:
-            self.fell_behind.set()
+            self._fell_behind.set()
             self.end()
 
     def end(self) -> None:
+        """No event follows those that wait."""
         self._queue.put_nowait(None)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
@@ -41,6 +52,7 @@ class Audience:
 
     @contextlib.contextmanager
     def follow(self) -> Iterator[Follower]:
+        """Follow for as long as the context is open."""
         follower = Follower()
         self._followers.add(follower)
         try:
@@ -49,9 +61,11 @@ class Audience:
             self._followers.discard(follower)
 
     def tell(self, event: Event) -> None:
+        """Tell every follower."""
         for follower in self._followers:
             follower.tell(event)
 
     def end(self) -> None:
+        """End every follower's events."""
         for follower in self._followers:
             follower.end()

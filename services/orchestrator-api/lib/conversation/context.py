@@ -1,0 +1,33 @@
+"""What all sessions share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.orchestrator_api.lib.bus import Publisher
+from services.orchestrator_api.lib.upstream.services import Services
+from services.orchestrator_api.lib.upstream.transcription import Transcription
+
+
+class Timer(Protocol):
+    """`asyncio.TimerHandle`, and what tests put in its place."""
+
+    def cancel(self) -> None:
+        """It does not go off any more."""
+        ...
+
+
+After = Callable[[float, Callable[[], None]], Timer]
+"""Calls back so many seconds later, unless it is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`clock`: steady seconds. `buffer_ms`: how much speech may wait at the renderer."""
+
+    services: Services
+    publisher: Publisher
+    transcription: Transcription
+    clock: Callable[[], float]
+    after: After
+    buffer_ms: float
