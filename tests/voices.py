@@ -10,7 +10,7 @@ import numpy as np
 import soxr
 from rapidfuzz import fuzz
 
-from services.asr.judging import plain
+from services.asr.turns.classifier import plain
 from services.tts.catalog import Catalog, load
 from services.tts.settings import TtsSettings
 from services.tts.text.lines import lines_of

@@ -11,15 +11,15 @@ import httpx
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import AnyHttpUrl, BaseModel, Field
 
-from services.asr.desk import Desk
-from services.asr.ear import Ear
-from services.asr.engine import EngineError, Transcriber
-from services.asr.engines import load_engine
-from services.asr.hearing import Hearing
-from services.asr.roster import Roster
+from services.asr.audio.vad import Detector, SileroDetector
+from services.asr.pipeline import Hearing
+from services.asr.sessions.registry import Roster
+from services.asr.sessions.transcriber import Ear
 from services.asr.settings import AsrSettings
-from services.asr.turns import Rules, Turns
-from services.asr.voice import Detector, SileroDetector
+from services.asr.transcription.engine import EngineError, Transcriber
+from services.asr.transcription.loading import load_engine
+from services.asr.transcription.queue import Desk
+from services.asr.turns.detector import Rules, Turns
 from services.common.background import Background
 from services.common.bus import Bus, RedisBus
 from services.common.control import follow_control

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from services.asr.engine import Transcriber
-from services.asr.engines import load_engine
 from services.asr.server import create_app
 from services.asr.settings import AsrSettings
-from services.asr.whisper_engine import WhisperTranscriber
+from services.asr.transcription.engine import Transcriber
+from services.asr.transcription.loading import load_engine
+from services.asr.transcription.whisper import WhisperTranscriber
 from services.common.bus import MemoryBus
 from services.common.tokens import issue
 from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, UtteranceEvent

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from services.asr.echo import STALE, TIMES, WINDOW, EchoGuard
-from services.asr.engine import RATE, Sound
-from services.asr.voice import FRAME
+from services.asr.audio.vad import FRAME
+from services.asr.echo.waveform import STALE, TIMES, WINDOW, EchoGuard
+from services.asr.transcription.engine import RATE, Sound
 
 DELAY = RATE * 100 // 1000
 SOFTER = 0.3

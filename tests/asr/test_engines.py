@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.asr.engine import RATE, EngineError, Sound, Transcriber, Words
-from services.asr.engines import StoodInFor, load_engine
-from services.asr.judging import read
-from services.asr.openai_engine import OpenAiTranscriber
 from services.asr.settings import AsrSettings
-from services.asr.whisper_engine import WhisperTranscriber
+from services.asr.transcription.engine import RATE, EngineError, Sound, Transcriber, Words
+from services.asr.transcription.loading import StoodInFor, load_engine
+from services.asr.transcription.openai import OpenAiTranscriber
+from services.asr.transcription.whisper import WhisperTranscriber
+from services.asr.turns.classifier import read
 from tests.asr.wire import SameWords
 from tests.voices import cough, noise, say, silence, understood
 

@@ -9,11 +9,11 @@ import httpx
 import numpy as np
 import pytest
 
-from services.asr import engines, openai_engine
-from services.asr.engine import RATE, EngineError, Sound
-from services.asr.engines import StoodInFor
-from services.asr.judging import read
-from services.asr.openai_engine import OpenAiTranscriber
+from services.asr.transcription import openai
+from services.asr.transcription.engine import RATE, EngineError, Sound
+from services.asr.transcription.loading import StoodInFor
+from services.asr.transcription.openai import OpenAiTranscriber
+from services.asr.turns.classifier import read
 from tests.asr.wire import SameWords
 from tests.rag.relay import Relay
 from tests.voices import cough, noise, say, silence, understood
@@ -48,7 +48,7 @@ def model() -> str:
 
 @pytest.fixture
 def engine(model: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAiTranscriber]:
-    monkeypatch.setattr(openai_engine, "TIMEOUT_S", {True: PATIENCE_S, False: PATIENCE_S})
+    monkeypatch.setattr(openai, "TIMEOUT_S", {True: PATIENCE_S, False: PATIENCE_S})
     engine = OpenAiTranscriber(URL, model, "", "en")
     yield engine
     engine.close()
@@ -62,7 +62,7 @@ def test_a_question_and_how_sure_it_is(engine: OpenAiTranscriber) -> None:
     """Its words, with a confidence that is the model's own."""
     words = engine.transcribe(spoken(say(QUESTION)), final=True)
     assert understood(words.text, QUESTION)
-    assert openai_engine.UNSURE < words.confidence < 0
+    assert openai.UNSURE < words.confidence < 0
 
 
 def test_a_sentence_that_is_cut_off(engine: OpenAiTranscriber) -> None:
@@ -107,8 +107,8 @@ def test_what_it_refuses(engine: OpenAiTranscriber, model: str) -> None:
 
 async def test_a_server_that_is_killed_and_comes_back(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is gone the words come from here, then from the server again."""
-    monkeypatch.setattr(openai_engine, "TIMEOUT_S", {True: PATIENCE_S, False: PATIENCE_S})
-    monkeypatch.setattr(engines, "AGAIN_S", 0.0)
+    monkeypatch.setattr(openai, "TIMEOUT_S", {True: PATIENCE_S, False: PATIENCE_S})
+    monkeypatch.setattr(loading, "AGAIN_S", 0.0)
     address = urlsplit(URL)
     relay = Relay(address.hostname or "", address.port or 80)
     here = SameWords("From here.")

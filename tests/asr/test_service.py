@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.asr.engine import Transcriber
-from services.asr.engines import load_engine
 from services.asr.settings import AsrSettings
+from services.asr.transcription.engine import Transcriber
+from services.asr.transcription.loading import load_engine
 from services.common.logs import configure_logs
 from services.common.messages import SERVICES_CHANNEL, Close, Heartbeat, control_channel
 from services.common.tokens import issue

@@ -7,11 +7,11 @@ import av
 import numpy as np
 import soxr
 
-from services.asr.desk import Desk
-from services.asr.engine import Transcriber, Words
-from services.asr.hearing import Hearing
-from services.asr.turns import Turns
-from services.asr.voice import Detector, SileroDetector
+from services.asr.audio.vad import Detector, SileroDetector
+from services.asr.pipeline import Hearing
+from services.asr.transcription.engine import Transcriber, Words
+from services.asr.transcription.queue import Desk
+from services.asr.turns.detector import Turns
 from services.common.utterances import UtteranceEvent
 from tests.microphone import RATE, Sound
 

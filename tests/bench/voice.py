@@ -20,7 +20,7 @@ import soxr
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from services.asr.judging import plain
+from services.asr.turns.classifier import plain
 from services.common.bus import RedisBus
 from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, TurnOver, UtteranceEvent
 from services.stack.local import LocalStack

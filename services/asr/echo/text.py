@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rapidfuzz import fuzz
 
-from services.asr.judging import plain
+from services.asr.turns.classifier import plain
 
 FEWEST = 3
 """Words that must be the avatar's for it to be an echo: one or two may be anybody's."""

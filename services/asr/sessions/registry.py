@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import httpx
 
-from services.asr.ear import Ear, NewHearing
-from services.asr.own_words import OwnWords
+from services.asr.echo.text import OwnWords
+from services.asr.sessions.transcriber import Ear, NewHearing
 from services.common.background import Background
 from services.common.bus import Bus
 from services.common.errors import Problem

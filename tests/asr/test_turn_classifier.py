@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.asr.engine import Words
-from services.asr.judging import finished, is_backchannel, read, tidy
-from services.asr.own_words import OwnWords
-from services.asr.whisper_engine import without_loops
+from services.asr.echo.text import OwnWords
+from services.asr.transcription.engine import Words
+from services.asr.transcription.whisper import without_loops
+from services.asr.turns.classifier import finished, is_backchannel, read, tidy
 
 
 @pytest.mark.parametrize(

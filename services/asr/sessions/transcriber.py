@@ -6,8 +6,8 @@ from typing import Literal
 
 import httpx
 
-from services.asr.hearing import Hearing
-from services.asr.subscription import is_final, subscribe
+from services.asr.pipeline import Hearing
+from services.asr.sessions.subscription import is_final, subscribe
 from services.common.background import Background
 from services.common.bus import Bus
 from services.common.logs import logger

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from services.asr.arrivals import Arrivals
-from services.asr.desk import Desk
-from services.asr.echo import WINDOW, EchoGuard
-from services.asr.engine import RATE, Sound, Words
-from services.asr.judging import Reading, read
-from services.asr.own_words import OwnWords
-from services.asr.turns import (
+from services.asr.audio.jitter_buffer import Arrivals
+from services.asr.audio.vad import FRAME, POSSIBLE, Detector
+from services.asr.echo.text import OwnWords
+from services.asr.echo.waveform import WINDOW, EchoGuard
+from services.asr.transcription.engine import RATE, Sound, Words
+from services.asr.transcription.queue import Desk
+from services.asr.turns.classifier import Reading, read
+from services.asr.turns.detector import (
     Dropped,
     LikelyOver,
     Output,
@@ -24,7 +25,6 @@ from services.asr.turns import (
     Transcribe,
     Turns,
 )
-from services.asr.voice import FRAME, POSSIBLE, Detector
 from services.common.utterances import (
     Dismissed,
     EagerEndOfTurn,

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.asr.arrivals import Arrivals
-from services.asr.voice import SileroDetector
+from services.asr.audio.jitter_buffer import Arrivals
+from services.asr.audio.vad import SileroDetector
 from services.common.utterances import Dismissed, SpeechStarted
 from tests.asr.wire import Encoder, Line, SameWords
 from tests.microphone import RATE, Sound

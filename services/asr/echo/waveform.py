@@ -10,8 +10,8 @@ from collections import deque
 
 import numpy as np
 
-from services.asr.engine import RATE, Sound
-from services.asr.voice import loudness_db
+from services.asr.audio.vad import loudness_db
+from services.asr.transcription.engine import RATE, Sound
 
 WINDOW = RATE * 128 // 1000
 """Samples of the microphone that are judged."""

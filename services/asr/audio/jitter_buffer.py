@@ -4,7 +4,7 @@ import av
 import numpy as np
 import soxr
 
-from services.asr.engine import RATE, Sound
+from services.asr.transcription.engine import RATE, Sound
 
 WIRE_RATE = 48_000
 """Ticks of Opus' RTP clock a second, and what it is decoded at."""

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from services.asr.engine import RATE, EngineError, Sound, Words
+from services.asr.transcription.engine import RATE, EngineError, Sound, Words
 
 TIMEOUT_S = {True: 4.0, False: 1.5}  # by `final`: a draft that comes late is of no use
 CONNECT_TIMEOUT_S = 1.0

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from services.asr.engine import Words
+from services.asr.transcription.engine import Words
 
 
 def _set(words: str) -> frozenset[str]:

