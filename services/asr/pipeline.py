@@ -1,4 +1,11 @@
-"""One session's hearing, from packets to messages. No connection and no bus in it: those are the ear's."""
+"""One session's pipeline: RTP packets in, utterance events out.
+
+packets ─► jitter buffer ─► frames ─► voice? echo? ─► turn detector ─► events
+                                                      │          ▲
+                              transcription queue ◄───┘          └─── turn classifier
+
+No connection and no bus in it: those are the session's transcriber's.
+"""
 
 import asyncio
 import time
@@ -7,23 +14,24 @@ from typing import Any
 
 import numpy as np
 
-from services.asr.audio.jitter_buffer import Arrivals
-from services.asr.audio.vad import FRAME, POSSIBLE, Detector
-from services.asr.echo.text import OwnWords
-from services.asr.echo.waveform import WINDOW, EchoGuard
-from services.asr.transcription.engine import RATE, Sound, Words
-from services.asr.transcription.queue import Desk
-from services.asr.turns.classifier import Reading, read
-from services.asr.turns.detector import (
+from services.asr.audio.jitter_buffer import JitterBuffer
+from services.asr.audio.sound import RATE, Sound
+from services.asr.audio.vad import FRAME, POSSIBLE, VoiceDetector
+from services.asr.echo.text import TextEchoGuard
+from services.asr.echo.waveform import WINDOW, WaveformEchoGuard
+from services.asr.transcription.engine import Transcription
+from services.asr.transcription.queue import TranscriptionQueue
+from services.asr.turns.classifier import Classification, classify
+from services.asr.turns.detector import TurnDetector
+from services.asr.turns.outputs import (
     Dropped,
-    LikelyOver,
+    EagerEnd,
+    Interim,
     Output,
     Over,
-    Partly,
     Resumed,
     Started,
     Transcribe,
-    Turns,
 )
 from services.common.utterances import (
     Dismissed,
@@ -36,76 +44,76 @@ from services.common.utterances import (
 )
 
 STARVED_S = 0.1
-"""Without a packet for so long, while somebody spoke, silence takes the sound's place: turns end on muted wires too."""
+"""So long without a packet while somebody speaks, and silence takes the sound's place: turns end on muted wires too."""
 
 
-class Hearing:
-    """`publish` takes each message as it comes about. Call everything from the event loop's thread."""
+class SpeechPipeline:
+    """`publish` takes each event as it comes about. Call everything from the event loop's thread."""
 
     def __init__(
         self,
         session: str,
         instance: str,
         *,
-        turns: Turns,
-        detector: Detector,
-        desk: Desk,
+        turns: TurnDetector,
+        voice: VoiceDetector,
+        queue: TranscriptionQueue,
         publish: Callable[[UtteranceEvent], None],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.own_words = OwnWords(now)
+        self.text_echo = TextEchoGuard(now)
         self._session, self._instance = session, instance
-        self._turns, self._detector, self._desk = turns, detector, desk
+        self._turns, self._voice, self._queue = turns, voice, queue
         self._publish = publish
         self._now = now
-        self._guard = EchoGuard()
-        self._microphone, self._avatar = Arrivals(), Arrivals()
-        self._sound = np.zeros(0, np.float32)  # from `_sound_ms` on; its end is not judged until a frame is full
+        self._waveform_echo = WaveformEchoGuard()
+        self._microphone, self._avatar = JitterBuffer(), JitterBuffer()
+        self._sound = np.zeros(0, np.float32)  # of the microphone, from `_sound_ms` on
         self._sound_ms = 0
-        self._judged = 0  # samples of it that are
-        self._made_up = 0  # samples of silence that stand for packets that may come yet
+        self._judged = 0  # samples of `_sound` that went through the detectors: whole frames
+        self._made_up = 0  # samples of silence in it that stand for packets that may come yet
         self._heard_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._utterance = 0
 
     def hear(self, sequence: int, timestamp: int, payload: bytes) -> None:
-        """A packet of the microphone's."""
+        """An RTP packet of the microphone, as `JitterBuffer.push` takes it."""
         gap, sound = self._microphone.push(sequence, timestamp, payload)
         self._heard_at = self._now()
         if gap > self._made_up:
-            self._take(np.zeros(gap - self._made_up, np.float32))
+            self._process(np.zeros(gap - self._made_up, np.float32))
         self._made_up = max(0, self._made_up - gap) if not len(sound) else 0
-        self._take(sound)
+        self._process(sound)
 
     def hear_avatar(self, sequence: int, timestamp: int, payload: bytes) -> None:
-        """A packet of what the viewers hear."""
+        """An RTP packet of what the viewers hear, as `JitterBuffer.push` takes it."""
         _, sound = self._avatar.push(sequence, timestamp, payload)
         if len(sound):
-            self._guard.hear_avatar(sound, self._sound_ms * RATE // 1000 + len(self._sound))
+            self._waveform_echo.hear_avatar(sound, self._sound_ms * RATE // 1000 + len(self._sound))
 
     def lost(self) -> None:
-        """The gateway is gone; what comes next is another track."""
-        self._microphone, self._avatar = Arrivals(), Arrivals()
+        """The gateway is gone. The packets that come next are of other tracks."""
+        self._microphone, self._avatar = JitterBuffer(), JitterBuffer()
         self._made_up = 0
-        self._do(self._turns.lost())
+        self._act(self._turns.lost())
 
     def close(self) -> None:
-        """Nothing is published any more."""
-        self._desk.forget(self)
+        """Publish nothing any more."""
+        self._queue.discard(self)
         if self._timer:
             self._timer.cancel()
         self._publish = lambda _: None
 
-    def _take(self, sound: Sound) -> None:
+    def _process(self, sound: Sound) -> None:
         self._sound = np.concatenate([self._sound, sound])
         while self._judged + FRAME <= len(self._sound):
             self._judged += FRAME
             frame = self._sound[self._judged - FRAME : self._judged]
-            judged = self._detector.judge(frame)
-            echo = judged.voice >= POSSIBLE and self._guard.is_echo(
+            activity = self._voice.detect(frame)
+            echo = activity.probability >= POSSIBLE and self._waveform_echo.is_echo(
                 self._sound[max(0, self._judged - WINDOW) : self._judged], self._sound_ms * RATE // 1000 + self._judged
             )
-            self._do(self._turns.frame(judged.voice, loud=judged.loud, echo=echo))
+            self._act(self._turns.frame(activity.probability, loud=activity.loud, echo=echo))
         if (unneeded := self._index(self._turns.keeps_from_ms) - WINDOW) > RATE:
             self._sound = self._sound[unneeded:]
             self._judged -= unneeded
@@ -114,58 +122,60 @@ class Hearing:
             self._timer = asyncio.get_running_loop().call_later(STARVED_S, self._starve)
 
     def _index(self, ms: int) -> int:
+        """The place in `_sound` of a time of the microphone."""
         return (ms - self._sound_ms) * RATE // 1000
 
     def _starve(self) -> None:
+        """No packet may have come for `STARVED_S`: then silence takes their place, so that time goes on."""
         self._timer = None
         missing = self._now() - self._heard_at
         if missing >= STARVED_S:
             self._heard_at = self._now()
             silence = np.zeros(round(missing * RATE), np.float32)
             self._made_up += len(silence)
-            self._take(silence)
+            self._process(silence)
         elif self._turns.waiting:
             self._timer = asyncio.get_running_loop().call_later(STARVED_S, self._starve)
 
-    def _do(self, outputs: list[Output]) -> None:
+    def _act(self, outputs: list[Output]) -> None:
         for output in outputs:
             if isinstance(output, Transcribe):
-                self._order(output)
+                self._transcribe(output)
             else:
-                self._say(output)
+                self._report(output)
 
-    def _order(self, order: Transcribe) -> None:
-        sound = self._sound[max(0, self._index(order.start_ms)) : self._index(order.end_ms)].copy()
+    def _transcribe(self, request: Transcribe) -> None:
+        sound = self._sound[max(0, self._index(request.start_ms)) : self._index(request.end_ms)].copy()
 
-        def take(words: Words) -> None:
-            self._do(self._turns.read(order.order, self._judge(order, words)))
+        def then(transcription: Transcription) -> None:
+            self._act(self._turns.transcribed(request.number, self._classify(request, transcription)))
 
-        self._desk.order(self, sound, final=order.final, take=take)
+        self._queue.submit(self, sound, final=request.final, then=then)
 
-    def _judge(self, order: Transcribe, words: Words) -> Reading:
-        reading = read(words, order.voiced_ms, before=order.before)
+    def _classify(self, request: Transcribe, transcription: Transcription) -> Classification:
+        found = classify(transcription, request.voiced_ms, before=request.before)
         heard_ms = self._sound_ms + len(self._sound) * 1000 // RATE
-        if self.own_words.are(f"{order.before} {reading.text}", (heard_ms - order.start_ms) / 1000):
-            return Reading(reading.text, echo=True)
-        return reading
+        if self.text_echo.is_echo(f"{request.before} {found.text}", (heard_ms - request.start_ms) / 1000):
+            return Classification(found.text, echo=True)
+        return found
 
-    def _say(self, output: Started | Partly | LikelyOver | Resumed | Over | Dropped) -> None:
+    def _report(self, output: Started | Interim | EagerEnd | Resumed | Over | Dropped) -> None:
         if isinstance(output, Started):
             self._utterance += 1
         about: dict[str, Any] = {"session": self._session, "instance": self._instance, "utterance": self._utterance}
         match output:
             case Started():
-                message: UtteranceEvent = SpeechStarted(**about, onset_ms=output.onset_ms)
-            case Partly():
-                message = Partial(**about, text=output.text, backchannel=output.backchannel)
-            case LikelyOver():
-                message = EagerEndOfTurn(
+                event: UtteranceEvent = SpeechStarted(**about, onset_ms=output.onset_ms)
+            case Interim():
+                event = Partial(**about, text=output.text, backchannel=output.backchannel)
+            case EagerEnd():
+                event = EagerEndOfTurn(
                     **about, text=output.text, probability=output.probability, backchannel=output.backchannel
                 )
             case Resumed():
-                message = SpeechResumed(**about)
+                event = SpeechResumed(**about)
             case Over():
-                message = TurnOver(
+                event = TurnOver(
                     **about,
                     text=output.text,
                     backchannel=output.backchannel,
@@ -173,5 +183,5 @@ class Hearing:
                     transcription_delay=output.waited_ms,
                 )
             case Dropped():
-                message = Dismissed(**about, reason=output.reason)
-        self._publish(message)
+                event = Dismissed(**about, reason=output.reason)
+        self._publish(event)

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from services.asr.server import NewSession as Ears
-from services.asr.server import Spoken
+from services.asr.api import AvatarClause, ListenRequest
 from services.common.answering import Question
 from services.common.complaints import UNKNOWN
 from services.common.errors import invalid_request
@@ -25,7 +24,7 @@ BODIES: list[type[BaseModel]] = [
     *(Ask, Offer, StyleWanted, Which),
     *(Question, SearchRequest, CompletionRequest),
     *(Face, Speech, Style, UpTo),
-    *(Ears, Spoken, SpeakRequest),
+    *(ListenRequest, AvatarClause, SpeakRequest),
 ]
 
 VALUES: list[Any] = [

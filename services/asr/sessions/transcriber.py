@@ -1,4 +1,4 @@
-"""One session's ear: joined to the gateway, again and again if need be, and publishing what it hears."""
+"""One session's transcriber: joins the gateway, again and again if need be, and publishes what its pipeline finds."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Literal
 
 import httpx
 
-from services.asr.pipeline import Hearing
+from services.asr.pipeline import SpeechPipeline
 from services.asr.sessions.subscription import is_final, subscribe
 from services.common.background import Background
 from services.common.bus import Bus
@@ -17,27 +17,28 @@ from services.common.whip import JoinError, Target
 
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
-EarState = Literal["connecting", "listening", "reconnecting", "ended"]
+ListeningState = Literal["connecting", "listening", "reconnecting", "ended"]
 
-NewHearing = Callable[[str, Callable[[UtteranceEvent], None]], Hearing]
-"""(session, publish) to a new hearing."""
+NewPipeline = Callable[[str, Callable[[UtteranceEvent], None]], SpeechPipeline]
+"""Makes a pipeline of a session's id and the function that publishes its events."""
 
 
-class Ear:
+class SessionTranscriber:
     """Listens from `start` until `close`, or until the gateway refuses its token: then its state is `ended`."""
 
     def __init__(
-        self, session: str, target: Target, http: httpx.AsyncClient, bus: Bus, new_hearing: NewHearing
+        self, session: str, target: Target, http: httpx.AsyncClient, bus: Bus, new_pipeline: NewPipeline
     ) -> None:
         self.session, self.target = session, target
-        self.state: EarState = "connecting"
+        self.state: ListeningState = "connecting"
         self._http, self._bus = http, bus
         self._outbox: asyncio.Queue[UtteranceEvent] = asyncio.Queue()
-        self.hearing = new_hearing(session, self._publish)
+        self.pipeline = new_pipeline(session, self._publish)
         self._running: asyncio.Task[None] | None = None
 
     def start(self, background: Background) -> None:
-        self._running = background.spawn(f"ear of session {self.session}", self._run())
+        """Listen from now on."""
+        self._running = background.spawn(f"transcriber of session {self.session}", self._run())
 
     async def close(self) -> None:
         """Leave the gateway; nothing is published any more."""
@@ -53,7 +54,7 @@ class Ear:
                 posting.cancel()
         finally:
             self.state = "ended"
-            self.hearing.close()
+            self.pipeline.close()
 
     async def _listen(self) -> None:
         log = logger().bind(session=self.session)
@@ -62,7 +63,7 @@ class Ear:
             target = self.target
             try:
                 connection = await subscribe(
-                    self._http, target, microphone=self.hearing.hear, reference=self.hearing.hear_avatar
+                    self._http, target, microphone=self.pipeline.hear, reference=self.pipeline.hear_avatar
                 )
             except JoinError as error:
                 if is_final(error):
@@ -84,14 +85,14 @@ class Ear:
                 self.state = "reconnecting"
                 await connection.close()
             log.info("the gateway is gone; trying again")
-            self.hearing.lost()
+            self.pipeline.lost()
 
-    def _publish(self, message: UtteranceEvent) -> None:
-        if isinstance(message, TurnOver):
-            END_OF_TURN_DELAY.observe(message.end_of_turn_delay / 1000)
-            TRANSCRIPTION_DELAY.observe(message.transcription_delay / 1000)
-        logger().debug("heard", **message.model_dump(exclude={"event_id", "turn", "at", "instance"}))
-        self._outbox.put_nowait(message)
+    def _publish(self, event: UtteranceEvent) -> None:
+        if isinstance(event, TurnOver):
+            END_OF_TURN_DELAY.observe(event.end_of_turn_delay / 1000)
+            TRANSCRIPTION_DELAY.observe(event.transcription_delay / 1000)
+        logger().debug("heard", **event.model_dump(exclude={"event_id", "turn", "at", "instance"}))
+        self._outbox.put_nowait(event)
 
     async def _post(self) -> None:
         """One after the other; what cannot be said while Redis is away is not said late."""

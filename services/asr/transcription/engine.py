@@ -1,20 +1,13 @@
-"""What turns sound into words. Engines fill one protocol: `whisper` (on this machine) and `openai` (a server's)."""
+"""What turns speech into text. Two engines fill one protocol: `whisper` (on this machine) and `openai` (a server's)."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-RATE = 16_000
-"""Samples a second of all sound in this service."""
-
-Sound = NDArray[np.float32]
-"""Mono samples at `RATE`, full scale 1."""
+from services.asr.audio.sound import Sound
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Transcription:
     """What an engine makes of a stretch of sound.
 
     `confidence`: mean log probability of the words (0 is certain). `no_speech`: how likely it is that nobody speaks, 0
@@ -27,18 +20,18 @@ class Words:
 
 
 class EngineError(Exception):
-    """An engine cannot do its work; a sentence that says what to do."""
+    """An engine cannot do its work. Its text says why, and where somebody can do something about it, what to do."""
 
 
-class Transcriber(Protocol):
-    """Loads once; transcribes, from several threads at once."""
+class TranscriptionEngine(Protocol):
+    """Loads once, in its constructor; `transcribe` is called from a thread."""
 
     name: str
 
-    def transcribe(self, sound: Sound, *, final: bool) -> Words:
-        """The words of at most thirty seconds of sound. `final`: as good as it gets; else as quick as it gets.
+    def transcribe(self, sound: Sound, *, final: bool) -> Transcription:
+        """The words of at most thirty seconds of sound.
 
-        Raises EngineError.
+        `final`: as well as the engine can; otherwise as fast as it can. Raises EngineError.
         """
         ...
 

@@ -1,45 +1,32 @@
-"""When a turn begins, goes on and is over. Pure: frames and readings in; what is to be said and transcribed out.
+"""When a turn begins, goes on and is over: turn detection. Pure: frames and transcripts in, outputs out.
 
 quiet ──voice──► speaking ──silence──► pausing ──silence that is long enough for the words──► quiet, turn over
-                     ▲                    │  └──no words──► quiet, dismissed
+                     ▲                    │  └──no words──► quiet, dropped
                      └──────voice─────────┘
 speaking, pausing ──the avatar's own words, noise without end──► ignoring ──silence──► quiet
 
 Time is that of the sound: milliseconds of the microphone's track, one frame at a time. How long a silence ends a turn
-depends on the words before it: a finished question soon, "I would like to" late.
+depends on the words before it: a complete question ends soon, "I would like to" late.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
-from services.asr.audio.vad import FRAME_MS, POSSIBLE
-from services.asr.turns.classifier import Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Milliseconds, and probabilities of voice."""
-
-    pause_ms: int = 660  # of silence end a finished turn
-    unfinished_pause_ms: int = 1600  # and one that promises more
-    voice: float = 0.4  # a frame from here on is voice: one begins a turn, two in a row go on after a pause;
-    rising: float = POSSIBLE  # a loud one may be the hiss that a word begins with: it begins a turn as well
-    holding: float = 0.35  # and once somebody speaks less is enough
-    sure: float = 0.9  # in a noisy room what is less, and not loud, is not the voice any more,
-    trail_ms: int = 128  # but what the detector remembers of it; no longer than so
-    rise_ms: int = 96  # at most before it the voice may have begun, unsurely
-    doubt_ms: int = 192  # at most the end of a turn is put off by what may be the next voice
-    lead_ms: int = 320  # of sound before the first voice are transcribed with it
-    breath_ms: int = 96  # of silence are a pause: what was said till then is transcribed
-    likely_ms: int = 192  # of silence before a turn is called likely over, or noise dismissed
-    first_draft_ms: int = 256  # of voice before the first draft,
-    draft_ms: int = 480  # and between two
-    settled_ms: int = 8000  # of sound after which a pause settles the words before it
-    longest_ms: int = 26_000  # of sound that one transcription may hold: Whisper's window is thirty seconds
-    wordless_ms: int = 2500  # of voice without a word are noise
-    ignored_ms: int = 320  # of silence end what is ignored
+from services.asr.audio.vad import FRAME_MS
+from services.asr.turns.classifier import Classification
+from services.asr.turns.outputs import (
+    Dropped,
+    EagerEnd,
+    Interim,
+    Output,
+    Over,
+    Reason,
+    Resumed,
+    Started,
+    Transcribe,
+)
+from services.asr.turns.rules import Rules
 
 
 class Phase(StrEnum):
@@ -49,81 +36,22 @@ class Phase(StrEnum):
     IGNORING = "ignoring"
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A voice set in, so long ago."""
-
-    onset_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Partly:
-    text: str
-    backchannel: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LikelyOver:
-    text: str
-    probability: float
-    backchannel: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """`silence_ms` since the last voice; of it `waited_ms` were spent waiting for the words."""
-
-    text: str
-    backchannel: bool
-    silence_ms: int
-    waited_ms: int
-
-
-Reason = Literal["noise", "echo", "lost"]
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Transcribe:
-    """Transcribe the sound between two times; answer with `Turns.read`. A newer order makes this one void."""
-
-    order: int
-    start_ms: int
-    end_ms: int
-    voiced_ms: int
-    final: bool
-    before: str  # the turn's settled words, for the judgement of the whole
-
-
-Output = Started | Partly | LikelyOver | Resumed | Over | Dropped | Transcribe
-
-
 @dataclass
 class _Utterance:
-    began_ms: int
     ended_ms: int  # the end of the last voice so far
     window_ms: int  # where the sound begins whose words are not settled
     voiced_ms: int
     settled: list[str] = field(default_factory=list)
-    draft: Reading | None = None  # the newest that was believed
-    reading: Reading | None = None  # of the present pause
-    shown: str = ""
-    announced: bool = False
-    read_ms: int = 0  # when that reading came
-    cut_ms: int | None = None  # where an order without a pause ends, whose words will be settled
+    draft: Classification | None = None  # the newest one that was believed
+    last: Classification | None = None  # of the words before the present pause
+    last_at_ms: int = 0  # when `last` came
+    shown: str = ""  # the text of the last interim
+    announced: bool = False  # whether the eager end of the present pause was told
+    cut_ms: int | None = None  # the end of a transcription without a pause, whose words will be settled
 
 
-class Turns:
-    """One microphone's. Feed it every frame, and every reading that it ordered."""
+class TurnDetector:
+    """One microphone's. Give it every frame, and the classification of every stretch that it wants transcribed."""
 
     def __init__(self, rules: Rules | None = None) -> None:
         self.rules = rules or Rules()
@@ -132,26 +60,30 @@ class Turns:
         self._frames: deque[tuple[int, float]] = deque(maxlen=160)  # (end, probability): five seconds
         self._run_ms = 0  # of voice without a gap, up to now
         self._silence_ms = 0
-        self._said: _Utterance | None = None
+        self._current: _Utterance | None = None
         self._heard_until_ms = 0  # sound before this belongs to an utterance that is over
-        self._orders = 0
-        self._open: Transcribe | None = None
+        self._requests = 0
+        self._open: Transcribe | None = None  # the request whose transcript has not come
         self._next_draft_ms = 0
 
     @property
     def waiting(self) -> bool:
-        """Whether time must go on for something to be decided."""
+        """Whether more sound, or silence, is needed to decide something."""
         return self.phase is not Phase.QUIET
 
     @property
     def keeps_from_ms(self) -> int:
         """Sound before this is not needed any more."""
-        before = self._said.window_ms if self._said else self.now_ms - self.rules.lead_ms - self.rules.rise_ms
+        current = self._current
+        before = current.window_ms if current else self.now_ms - self.rules.lead_ms - self.rules.rise_ms
         return min(before, self._open.start_ms) if self._open else before
 
     def frame(self, probability: float, *, loud: bool = False, echo: bool = False) -> list[Output]:
-        """The next frame's sound has passed: how likely it is voice, whether it stands out from the room and whether
-        it is the avatar's own."""
+        """The sound of the next frame (`FRAME_MS`) has passed.
+
+        `probability`: how likely it is voice, 0 to 1. `loud`: it stands out from the room. `echo`: it is the avatar's
+        own voice.
+        """
         rules = self.rules
         heard = 0.0 if echo else probability
         self.now_ms += FRAME_MS
@@ -164,40 +96,43 @@ class Turns:
             case Phase.SPEAKING:
                 return self._speak(heard, loud)
             case Phase.PAUSING:
-                return self._resume() if self._run_ms >= 2 * FRAME_MS else self._weigh(loud and not echo)
+                return self._resume() if self._run_ms >= 2 * FRAME_MS else self._wait(loud and not echo)
             case Phase.IGNORING:
                 if self._silence_ms >= rules.ignored_ms:
                     self.phase = Phase.QUIET
                 return []
 
-    def read(self, order: int, reading: Reading) -> list[Output]:
-        """What an order's sound says. `reading.text` is that of its own stretch; its judgement is of the whole turn."""
-        if self._open is None or self._open.order != order or self._said is None:
+    def transcribed(self, number: int, found: Classification) -> list[Output]:
+        """The answer to the request with this number; void if a newer one was made.
+
+        `found.text` is the text of the request's own stretch, the rest is about the whole turn.
+        """
+        if self._open is None or self._open.number != number or self._current is None:
             return []
-        done, self._open = self._open, None
-        said = self._said
-        if reading.echo:
+        request, self._open = self._open, None
+        current = self._current
+        if found.echo:
             return self._drop("echo")
-        if said.cut_ms is not None:
-            self._settle(reading, said.cut_ms)
-            said.cut_ms = None
-            return self._show(Reading())
-        if done.final:
+        if current.cut_ms is not None:
+            self._settle(found, current.cut_ms)
+            current.cut_ms = None
+            return self._show(Classification())
+        if request.final:
             # Words that were understood while they were said do not become noise by what follows.
-            said.reading, said.read_ms = (said.draft or reading) if reading.noise else reading, self.now_ms
-            return self._weigh(False)
-        if reading.noise and said.voiced_ms >= self.rules.wordless_ms and not said.settled and not said.shown:
+            current.last, current.last_at_ms = (current.draft or found) if found.noise else found, self.now_ms
+            return self._wait(False)
+        if found.noise and current.voiced_ms >= self.rules.wordless_ms and not current.settled and not current.shown:
             return self._drop("noise")
-        return self._show(reading)
+        return self._show(found)
 
     def lost(self) -> list[Output]:
-        """The microphone is gone. A turn whose words are known is over."""
-        said = self._said
-        if said is None:
+        """The microphone is gone. A turn whose words are known is over; any other is dropped."""
+        current = self._current
+        if current is None:
             self.phase = Phase.QUIET
             return []
-        if said.reading and self._whole(said.reading):
-            return self._end(said, said.reading, 0)
+        if current.last and self._whole(current.last):
+            return self._end(current, current.last, 0)
         outputs = self._drop("lost")
         self.phase = Phase.QUIET
         return outputs
@@ -209,68 +144,68 @@ class Turns:
                 break
             began = end - FRAME_MS
         window = max(began - self.rules.lead_ms, self._heard_until_ms, 0)
-        self._said = _Utterance(began, self.now_ms, window, self.now_ms - began)
+        self._current = _Utterance(self.now_ms, window, self.now_ms - began)
         self.phase = Phase.SPEAKING
         self._next_draft_ms = began + self.rules.first_draft_ms
         return [Started(self.now_ms - began)]
 
     def _speak(self, probability: float, loud: bool) -> list[Output]:
-        said, rules = self._utterance(), self.rules
+        current, rules = self._utterance(), self.rules
         voiced = probability >= rules.holding
         if voiced:
-            said.voiced_ms += FRAME_MS
-            if loud or probability >= rules.sure or self.now_ms - said.ended_ms > rules.trail_ms:
-                said.ended_ms = self.now_ms
-        if not voiced and self.now_ms - said.ended_ms >= rules.breath_ms and said.cut_ms is None:
+            current.voiced_ms += FRAME_MS
+            if loud or probability >= rules.sure or self.now_ms - current.ended_ms > rules.trail_ms:
+                current.ended_ms = self.now_ms
+        if not voiced and self.now_ms - current.ended_ms >= rules.breath_ms and current.cut_ms is None:
             self.phase = Phase.PAUSING
-            said.reading = None
-            return [self._order(self.now_ms, final=True)]
-        if self._open is None and self.now_ms - said.window_ms >= rules.longest_ms:
-            said.cut_ms = min(self._frames, key=lambda frame: frame[1])[0]
-            return [self._order(said.cut_ms, final=True)]
+            current.last = None
+            return [self._request(self.now_ms, final=True)]
+        if self._open is None and self.now_ms - current.window_ms >= rules.longest_ms:
+            current.cut_ms = min(self._frames, key=lambda frame: frame[1])[0]
+            return [self._request(current.cut_ms, final=True)]
         if self._open is None and self.now_ms >= self._next_draft_ms:
             self._next_draft_ms = self.now_ms + rules.draft_ms
-            return [self._order(self.now_ms, final=False)]
+            return [self._request(self.now_ms, final=False)]
         return []
 
     def _resume(self) -> list[Output]:
         """The voice goes on: the turn was not over."""
-        said = self._utterance()
-        outputs: list[Output] = [Resumed()] if said.announced else []
-        if said.reading and self.now_ms - said.window_ms >= self.rules.settled_ms:
-            self._settle(said.reading, max(said.ended_ms, self.now_ms - self._run_ms - self.rules.lead_ms))
+        current = self._utterance()
+        outputs: list[Output] = [Resumed()] if current.announced else []
+        if current.last and self.now_ms - current.window_ms >= self.rules.settled_ms:
+            self._settle(current.last, max(current.ended_ms, self.now_ms - self._run_ms - self.rules.lead_ms))
         self._open = None
-        said.reading, said.announced, said.ended_ms = None, False, self.now_ms
-        said.voiced_ms += self._run_ms
+        current.last, current.announced, current.ended_ms = None, False, self.now_ms
+        current.voiced_ms += self._run_ms
         self.phase = Phase.SPEAKING
         self._next_draft_ms = self.now_ms + self.rules.draft_ms
         return outputs
 
-    def _weigh(self, loud: bool) -> list[Output]:
-        """In a pause: is it the end? What may be the next word's first sound puts it off, for three frames at most."""
+    def _wait(self, loud: bool) -> list[Output]:
+        """In a pause: decide whether it is long enough. Sound that may become a voice puts the end off for a while."""
         if self.phase is not Phase.PAUSING:
             return []
-        said, rules = self._utterance(), self.rules
-        silence = self.now_ms - said.ended_ms
-        if said.reading is None:
+        current, rules = self._utterance(), self.rules
+        silence = self.now_ms - current.ended_ms
+        if current.last is None:
             return []
-        text = self._whole(said.reading)
+        text = self._whole(current.last)
         if not text:
-            return self._drop("noise") if silence >= rules.likely_ms else []
-        wait = rules.pause_ms + (1 - said.reading.finished) * (rules.unfinished_pause_ms - rules.pause_ms)
+            return self._drop("noise") if silence >= rules.eager_ms else []
+        pause = rules.pause_ms + (1 - current.last.end_of_turn) * (rules.unfinished_pause_ms - rules.pause_ms)
         outputs: list[Output] = []
-        if silence >= max(rules.likely_ms, wait - rules.pause_ms) and not said.announced:
-            said.announced = True
-            outputs.append(LikelyOver(text, round(said.reading.finished, 2), said.reading.backchannel))
+        if silence >= max(rules.eager_ms, pause - rules.pause_ms) and not current.announced:
+            current.announced = True
+            outputs.append(EagerEnd(text, round(current.last.end_of_turn, 2), current.last.backchannel))
         rises = loud or self._frames[-1][1] >= rules.voice / 2
-        if silence >= wait + (rules.doubt_ms if rises else 0):
-            outputs += self._end(said, said.reading, max(0, round(said.read_ms - said.ended_ms - wait)))
+        if silence >= pause + (rules.doubt_ms if rises else 0):
+            outputs += self._end(current, current.last, max(0, round(current.last_at_ms - current.ended_ms - pause)))
         return outputs
 
-    def _end(self, said: _Utterance, reading: Reading, waited_ms: int) -> list[Output]:
+    def _end(self, current: _Utterance, last: Classification, waited_ms: int) -> list[Output]:
         self._close(Phase.QUIET)
-        silence_ms = self.now_ms - said.ended_ms
-        return [Over(self._joined(said, reading), reading.backchannel, silence_ms, waited_ms)]
+        silence_ms = self.now_ms - current.ended_ms
+        return [Over(_joined(current, last), last.backchannel, silence_ms, waited_ms)]
 
     def _drop(self, reason: Reason) -> list[Output]:
         self._close(Phase.QUIET if self.phase is Phase.PAUSING else Phase.IGNORING)
@@ -278,40 +213,42 @@ class Turns:
 
     def _close(self, phase: Phase) -> None:
         self.phase = phase
-        self._said = self._open = None
+        self._current = self._open = None
         self._heard_until_ms = self.now_ms - FRAME_MS * 3
 
-    def _show(self, reading: Reading) -> list[Output]:
-        said = self._utterance()
-        text = self._joined(said, reading)
-        if self.phase is not Phase.SPEAKING or not text or text == said.shown:
+    def _show(self, found: Classification) -> list[Output]:
+        current = self._utterance()
+        text = _joined(current, found)
+        if self.phase is not Phase.SPEAKING or not text or text == current.shown:
             return []
-        said.shown = text
-        if reading.text and not reading.backchannel and not reading.doubtful:
-            said.draft = reading
-        # What is doubtful may still turn out to be an "mm-hm": it interrupts nobody yet.
-        return [Partly(text, (reading.backchannel or reading.doubtful) and not said.settled)]
+        current.shown = text
+        if found.text and not found.backchannel and not found.doubtful:
+            current.draft = found
+        # Doubtful words may still turn out to be an "mm-hm": they interrupt nobody yet.
+        return [Interim(text, (found.backchannel or found.doubtful) and not current.settled)]
 
-    def _settle(self, reading: Reading, until_ms: int) -> None:
-        """These words stay; what comes is transcribed without them."""
-        said = self._utterance()
-        if reading.text:
-            said.settled.append(reading.text)
-        said.window_ms, said.draft = until_ms, None
+    def _settle(self, found: Classification, until_ms: int) -> None:
+        """These words are final; the sound up to this time is not transcribed again."""
+        current = self._utterance()
+        if found.text:
+            current.settled.append(found.text)
+        current.window_ms, current.draft = until_ms, None
 
-    def _order(self, end_ms: int, *, final: bool) -> Transcribe:
-        said = self._utterance()
-        self._orders += 1
-        self._open = Transcribe(self._orders, said.window_ms, end_ms, said.voiced_ms, final, " ".join(said.settled))
+    def _request(self, end_ms: int, *, final: bool) -> Transcribe:
+        current = self._utterance()
+        self._requests += 1
+        before = " ".join(current.settled)
+        self._open = Transcribe(self._requests, current.window_ms, end_ms, current.voiced_ms, final, before)
         return self._open
 
-    def _whole(self, reading: Reading) -> str:
-        return self._joined(self._utterance(), reading)
-
-    @staticmethod
-    def _joined(said: _Utterance, reading: Reading) -> str:
-        return " ".join([*said.settled, reading.text]).strip()
+    def _whole(self, found: Classification) -> str:
+        return _joined(self._utterance(), found)
 
     def _utterance(self) -> _Utterance:
-        assert self._said is not None, "nobody speaks"
-        return self._said
+        assert self._current is not None, "nobody speaks"
+        return self._current
+
+
+def _joined(utterance: _Utterance, found: Classification) -> str:
+    """The settled words, then these."""
+    return " ".join([*utterance.settled, found.text]).strip()
