@@ -8,9 +8,10 @@ No connection and no bus in it: those are the session's transcriber's.
 """
 
 import asyncio
+import itertools
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ParamSpec, Protocol
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from services.asr.turns.outputs import (
 from services.common.utterances import (
     Dismissed,
     EagerEndOfTurn,
+    ListeningFailed,
     Partial,
     SpeechResumed,
     SpeechStarted,
@@ -47,8 +49,25 @@ STARVED_S = 0.1
 """So long without a packet while somebody speaks, and silence takes the sound's place: turns end on muted wires too."""
 
 
+P = ParamSpec("P")
+
+
+class Guard(Protocol):
+    """Makes a function that never raises of one that may: who is responsible for the session learns of its error."""
+
+    def __call__(self, act: Callable[P, None], /) -> Callable[P, None]: ...
+
+
+def unguarded(act: Callable[P, None]) -> Callable[P, None]:
+    """A guard that lets errors through."""
+    return act
+
+
 class SpeechPipeline:
-    """`publish` takes each event as it comes about. Call everything from the event loop's thread."""
+    """`publish` takes each event as it comes about. Call everything from the event loop's thread.
+
+    `guard` is put around what a timer and the transcription queue call. `utterances` gives each utterance its number.
+    """
 
     def __init__(
         self,
@@ -59,12 +78,15 @@ class SpeechPipeline:
         voice: VoiceDetector,
         queue: TranscriptionQueue,
         publish: Callable[[UtteranceEvent], None],
+        guard: Guard = unguarded,
+        utterances: Iterator[int] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.text_echo = TextEchoGuard(now)
         self._session, self._instance = session, instance
         self._turns, self._voice, self._queue = turns, voice, queue
-        self._publish = publish
+        self._publish, self._guard = publish, guard
+        self._utterances = itertools.count(1) if utterances is None else utterances
         self._now = now
         self._waveform_echo = WaveformEchoGuard()
         self._microphone, self._avatar = JitterBuffer(), JitterBuffer()
@@ -74,7 +96,7 @@ class SpeechPipeline:
         self._made_up = 0  # samples of silence in it that stand for packets that may come yet
         self._heard_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._utterance = 0
+        self._utterance = 0  # the number of the last one; none has 0
 
     def hear(self, sequence: int, timestamp: int, payload: bytes) -> None:
         """An RTP packet of the microphone, as `JitterBuffer.push` takes it."""
@@ -96,6 +118,10 @@ class SpeechPipeline:
         self._microphone, self._avatar = JitterBuffer(), JitterBuffer()
         self._made_up = 0
         self._act(self._turns.lost())
+
+    def failure(self) -> ListeningFailed:
+        """The event that tells that this pipeline broke down."""
+        return ListeningFailed(session=self._session, instance=self._instance, utterance=self._utterance)
 
     def close(self) -> None:
         """Publish nothing any more."""
@@ -119,7 +145,7 @@ class SpeechPipeline:
             self._judged -= unneeded
             self._sound_ms += unneeded * 1000 // RATE
         if self._turns.waiting and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(STARVED_S, self._starve)
+            self._timer = asyncio.get_running_loop().call_later(STARVED_S, self._guard(self._starve))
 
     def _index(self, ms: int) -> int:
         """The place in `_sound` of a time of the microphone."""
@@ -135,7 +161,7 @@ class SpeechPipeline:
             self._made_up += len(silence)
             self._process(silence)
         elif self._turns.waiting:
-            self._timer = asyncio.get_running_loop().call_later(STARVED_S, self._starve)
+            self._timer = asyncio.get_running_loop().call_later(STARVED_S, self._guard(self._starve))
 
     def _act(self, outputs: list[Output]) -> None:
         for output in outputs:
@@ -150,7 +176,7 @@ class SpeechPipeline:
         def then(transcription: Transcription) -> None:
             self._act(self._turns.transcribed(request.number, self._classify(request, transcription)))
 
-        self._queue.submit(self, sound, final=request.final, then=then)
+        self._queue.submit(self, sound, final=request.final, then=self._guard(then))
 
     def _classify(self, request: Transcribe, transcription: Transcription) -> Classification:
         found = classify(transcription, request.voiced_ms, before=request.before)
@@ -161,7 +187,7 @@ class SpeechPipeline:
 
     def _report(self, output: Started | Interim | EagerEnd | Resumed | Over | Dropped) -> None:
         if isinstance(output, Started):
-            self._utterance += 1
+            self._utterance = next(self._utterances)
         about: dict[str, Any] = {"session": self._session, "instance": self._instance, "utterance": self._utterance}
         match output:
             case Started():

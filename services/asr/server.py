@@ -1,6 +1,7 @@
 """The asr service: the microphone of a session in; turns and words out, on Redis."""
 
 import asyncio
+import itertools
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,7 @@ from fastapi import FastAPI
 
 from services.asr.api import api
 from services.asr.audio.vad import SileroVoiceDetector, VoiceDetector
-from services.asr.pipeline import SpeechPipeline
+from services.asr.pipeline import Guard, SpeechPipeline
 from services.asr.sessions.registry import SessionRegistry
 from services.asr.settings import AsrSettings
 from services.asr.transcription.engine import EngineError, TranscriptionEngine
@@ -53,8 +54,9 @@ def create_app(
             return
         logger().info("engine loaded", engine=engine.name)
         queue = TranscriptionQueue(engine)
+        utterances = itertools.count(1)  # of all sessions: a session that is opened anew goes on counting
 
-        def new_pipeline(session: str, publish: Callable[[UtteranceEvent], None]) -> SpeechPipeline:
+        def new_pipeline(session: str, publish: Callable[[UtteranceEvent], None], guard: Guard) -> SpeechPipeline:
             return SpeechPipeline(
                 session,
                 instance,
@@ -62,6 +64,8 @@ def create_app(
                 voice=new_voice_detector(),
                 queue=queue,
                 publish=publish,
+                guard=guard,
+                utterances=utterances,
             )
 
         # Internal addresses: a proxy of the environment is not asked.

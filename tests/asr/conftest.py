@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
+from services.asr.audio.vad import SileroVoiceDetector, VoiceDetector
 from services.asr.server import create_app
 from services.asr.settings import AsrSettings
 from services.asr.transcription.engine import TranscriptionEngine
@@ -76,10 +77,13 @@ class Asr:
 
 @contextlib.asynccontextmanager
 async def running(
-    gateway_url: str, load: Callable[[AsrSettings], TranscriptionEngine | None] = load_engine, **settings: Any
+    gateway_url: str,
+    load: Callable[[AsrSettings], TranscriptionEngine | None] = load_engine,
+    new_voice_detector: Callable[[], VoiceDetector] = SileroVoiceDetector,
+    **settings: Any,
 ) -> AsyncIterator[Asr]:
     bus = Bus()
-    app = create_app(AsrSettings(**settings), load=load, bus=bus)
+    app = create_app(AsrSettings(**settings), load=load, new_voice_detector=new_voice_detector, bus=bus)
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://asr") as http:
         asr = Asr(http, bus, gateway_url)

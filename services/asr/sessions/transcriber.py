@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, ParamSpec
 
 import httpx
 
-from services.asr.pipeline import SpeechPipeline
+from services.asr.pipeline import Guard, SpeechPipeline
 from services.asr.sessions.subscription import is_final, subscribe
 from services.common.background import Background
 from services.common.bus import Bus
@@ -19,12 +19,18 @@ BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 ListeningState = Literal["connecting", "listening", "reconnecting", "ended"]
 
-NewPipeline = Callable[[str, Callable[[UtteranceEvent], None]], SpeechPipeline]
-"""Makes a pipeline of a session's id and the function that publishes its events."""
+NewPipeline = Callable[[str, Callable[[UtteranceEvent], None], Guard], SpeechPipeline]
+"""Makes a pipeline of a session's id, the function that publishes its events, and its guard."""
+
+P = ParamSpec("P")
 
 
 class SessionTranscriber:
-    """Listens from `start` until `close`, or until the gateway refuses its token: then its state is `ended`."""
+    """Listens from `start` until its state is `ended`: by `close`, by a gateway that refuses its token, or by a fault.
+
+    A fault, in the pipeline too, ends this session alone. It is logged, and `listening_failed` is published, so that
+    who wants the session listened to opens it again.
+    """
 
     def __init__(
         self, session: str, target: Target, http: httpx.AsyncClient, bus: Bus, new_pipeline: NewPipeline
@@ -33,7 +39,8 @@ class SessionTranscriber:
         self.state: ListeningState = "connecting"
         self._http, self._bus = http, bus
         self._outbox: asyncio.Queue[UtteranceEvent] = asyncio.Queue()
-        self.pipeline = new_pipeline(session, self._publish)
+        self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.pipeline = new_pipeline(session, self._publish, self._guard)
         self._running: asyncio.Task[None] | None = None
 
     def start(self, background: Background) -> None:
@@ -49,9 +56,14 @@ class SessionTranscriber:
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                posting = tasks.create_task(self._post())
+                others = [tasks.create_task(self._post()), tasks.create_task(self._raise_fault())]
                 await self._listen()
-                posting.cancel()
+                for task in others:
+                    task.cancel()
+        except Exception:
+            self.state = "ended"
+            await self._bus.publish(utterances_channel(self.session), self.pipeline.failure())
+            raise
         finally:
             self.state = "ended"
             self.pipeline.close()
@@ -63,7 +75,10 @@ class SessionTranscriber:
             target = self.target
             try:
                 connection = await subscribe(
-                    self._http, target, microphone=self.pipeline.hear, reference=self.pipeline.hear_avatar
+                    self._http,
+                    target,
+                    microphone=self._guard(self.pipeline.hear),
+                    reference=self._guard(self.pipeline.hear_avatar),
                 )
             except JoinError as error:
                 if is_final(error):
@@ -86,6 +101,21 @@ class SessionTranscriber:
                 await connection.close()
             log.info("the gateway is gone; trying again")
             self.pipeline.lost()
+
+    def _guard(self, act: Callable[P, None]) -> Callable[P, None]:
+        """A connection, a timer and the queue all have other owners: what they call must not raise there, but here."""
+
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                act(*args, **kwargs)
+            except Exception as error:
+                if not self._fault.done():
+                    self._fault.set_exception(error)
+
+        return guarded
+
+    async def _raise_fault(self) -> None:
+        await self._fault
 
     def _publish(self, event: UtteranceEvent) -> None:
         if isinstance(event, TurnOver):

@@ -15,7 +15,7 @@ from services.common.background import Background
 from services.common.bus import Bus
 from services.common.logs import logger
 from services.common.messages import SERVICES_CHANNEL, Heartbeat
-from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, UtteranceEvent
+from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, ListeningFailed, UtteranceEvent
 from services.orchestrator_api.lib.clients import Asr
 from services.orchestrator_api.lib.service import ServiceError
 
@@ -89,7 +89,14 @@ class Ears:
                 logger().warning("not understood", channel=channel, reason=str(error.errors()[0]["msg"]))
 
     def _on_heard(self, heard: UtteranceEvent) -> None:
-        if session := self._wanted.get(heard.session):
+        session = self._wanted.get(heard.session)
+        if session is None:
+            return
+        if isinstance(heard, ListeningFailed):  # asr is told again with the next round
+            logger().warning("asr failed in a session", session=heard.session)
+            self._open.discard(heard.session)
+            session.hears_by(None)
+        else:
             session.hear(heard)
 
     def _on_beat(self, beat: Heartbeat) -> None:
