@@ -6,9 +6,9 @@ one person says until the turn is over. In order:
     speech_started ── partial* ── eager_end_of_turn ── speech_resumed ── … ── turn_over
                                                                            └─ dismissed
 
-Every utterance ends with exactly one `turn_over` or `dismissed`, with two exceptions, where the open utterance counts as
-dismissed. If asr dies, its next `speech_started` has another `instance`. If it fails in one session, `listening_failed`
-is the last message until somebody has it listen there again.
+Every utterance ends with exactly one `turn_over` or `dismissed`, with two exceptions, where the open utterance counts
+as dismissed. If asr dies, its next `speech_started` has another `instance`. If it fails in one session,
+`listening_failed` is the last message until somebody has it listen there again.
 """
 
 from typing import Annotated, Literal

@@ -5,17 +5,20 @@ from collections.abc import Callable
 from typing import Literal, ParamSpec
 
 import httpx
+from structlog.typing import FilteringBoundLogger
 
 from services.asr.pipeline import Guard, SpeechPipeline
 from services.asr.sessions.subscription import is_final, subscribe
 from services.common.background import Background
+from services.common.backoff import backoff
 from services.common.bus import Bus
 from services.common.logs import logger
 from services.common.metrics import END_OF_TURN_DELAY, TRANSCRIPTION_DELAY
 from services.common.utterances import TurnOver, UtteranceEvent, utterances_channel
-from services.common.whip import JoinError, Target
+from services.common.whip import Connection, JoinError, Target
 
-BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+RETRY_S = (0.2, 5.0)
+"""The first and the longest wait between two attempts to join."""
 
 ListeningState = Literal["connecting", "listening", "reconnecting", "ended"]
 
@@ -69,12 +72,26 @@ class SessionTranscriber:
             self.pipeline.close()
 
     async def _listen(self) -> None:
+        """Until the gateway refuses to let asr in."""
         log = logger().bind(session=self.session)
-        failures = 0
+        while (connection := await self._join(log)) is not None:
+            self.state = "listening"
+            log.info("listening")
+            try:
+                await connection.lost.wait()
+            finally:
+                self.state = "reconnecting"
+                await connection.close()
+            log.info("the gateway is gone; trying again")
+            self.pipeline.lost()
+
+    async def _join(self, log: FilteringBoundLogger) -> Connection | None:
+        """A connection to the gateway, after as many attempts as it takes; None if the gateway refuses for good."""
+        waits, told = backoff(*RETRY_S), False
         while True:
             target = self.target
             try:
-                connection = await subscribe(
+                return await subscribe(
                     self._http,
                     target,
                     microphone=self._guard(self.pipeline.hear),
@@ -85,22 +102,11 @@ class SessionTranscriber:
                     if target != self.target:  # a new token came meanwhile
                         continue
                     log.warning("the gateway does not let asr listen; the session has no ears", reason=str(error))
-                    return
-                if not failures:
+                    return None
+                if not told:
                     log.warning("the gateway cannot be heard; trying again", url=target.url, reason=str(error))
-                failures += 1
-                await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
-                continue
-            failures = 0
-            self.state = "listening"
-            log.info("listening")
-            try:
-                await connection.lost.wait()
-            finally:
-                self.state = "reconnecting"
-                await connection.close()
-            log.info("the gateway is gone; trying again")
-            self.pipeline.lost()
+                told = True
+                await asyncio.sleep(next(waits))
 
     def _guard(self, act: Callable[P, None]) -> Callable[P, None]:
         """A connection, a timer and the queue all have other owners: what they call must not raise there, but here."""
