@@ -4,7 +4,7 @@ packets ─► jitter buffer ─► frames ─► voice? echo? ─► turn detec
                                                       │          ▲
                               transcription queue ◄───┘          └─── turn classifier
 
-No connection and no bus in it: those are the session's transcriber's.
+It has neither the connection nor the bus: the session's transcriber has.
 """
 
 import asyncio
