@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, ParamSpec, Protocol
+from typing import Any, Literal, ParamSpec, Protocol
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from services.asr.turns.outputs import (
 from services.common.utterances import (
     Dismissed,
     EagerEndOfTurn,
-    ListeningFailed,
+    ListeningEnded,
     Partial,
     SpeechResumed,
     SpeechStarted,
@@ -119,9 +119,9 @@ class SpeechPipeline:
         self._made_up = 0
         self._act(self._turns.lost())
 
-    def failure(self) -> ListeningFailed:
-        """The event that tells that this pipeline broke down."""
-        return ListeningFailed(session=self._session, instance=self._instance, utterance=self._utterance)
+    def ended(self, reason: Literal["refused", "fault"]) -> ListeningEnded:
+        """The event that tells that nothing more comes of this pipeline, and why."""
+        return ListeningEnded(session=self._session, instance=self._instance, utterance=self._utterance, reason=reason)
 
     def close(self) -> None:
         """Publish nothing any more."""

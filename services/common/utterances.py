@@ -7,8 +7,8 @@ one person says until the turn is over. In order:
                                                                            └─ dismissed
 
 Every utterance ends with exactly one `turn_over` or `dismissed`, with two exceptions, where the open utterance counts
-as dismissed. If asr dies, its next `speech_started` has another `instance`. If it fails in one session,
-`listening_failed` is the last message until somebody has it listen there again.
+as dismissed. If asr dies, its next `speech_started` has another `instance`. If it cannot go on listening to one
+session, `listening_ended` is the last message until somebody has it listen there again.
 """
 
 from typing import Annotated, Literal
@@ -92,17 +92,18 @@ class Dismissed(Utterance):
     reason: Literal["noise", "echo", "lost"]
 
 
-class ListeningFailed(Utterance):
-    """asr does not listen to this session any more, because of a fault of its own. It does once it is asked again.
+class ListeningEnded(Utterance):
+    """asr cannot go on listening to this session; it tries anew once it is asked to.
 
-    `utterance` is the last one, 0 if there was none.
+    `reason`: the gateway refused its token, or asr has a fault. `utterance` is the last one, 0 if there was none.
     """
 
-    type: Literal["listening_failed"] = "listening_failed"
+    type: Literal["listening_ended"] = "listening_ended"
+    reason: Literal["refused", "fault"]
 
 
 UtteranceEvent = Annotated[
-    SpeechStarted | Partial | EagerEndOfTurn | SpeechResumed | TurnOver | Dismissed | ListeningFailed,
+    SpeechStarted | Partial | EagerEndOfTurn | SpeechResumed | TurnOver | Dismissed | ListeningEnded,
     Field(discriminator="type"),
 ]
 UTTERANCE_EVENTS: TypeAdapter[UtteranceEvent] = TypeAdapter(UtteranceEvent)

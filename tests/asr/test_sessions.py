@@ -11,6 +11,7 @@ import pytest
 from services.asr.transcription.loading import load_engine
 from services.common.messages import SERVICES_CHANNEL, Close, Heartbeat, control_channel
 from services.common.tokens import issue
+from services.common.utterances import ListeningEnded
 from services.stack.environment import ROOT
 from tests.asr.conftest import NOWHERE, Asr, running
 from tests.asr.wire import SameWords
@@ -55,9 +56,10 @@ async def test_what_is_no_session_is_refused(asr: Asr, fields: dict[str, Any], f
 
 
 async def test_a_token_that_is_refused(asr: Asr) -> None:
-    """The session has no ears and frees its place; opened with a good one, it has."""
+    """The session has no ears, which is told, and frees its place; opened with a good one, it has."""
     await asr.listen(token=issue(SECRET, "another", "asr"))
     await asr.reaches(None)
+    await until(lambda: [e.reason for e in asr.heard if isinstance(e, ListeningEnded)] == ["refused"])
     assert (await asr.listen()).status_code == 201
     await asr.reaches("listening")
 

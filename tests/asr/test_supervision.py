@@ -16,7 +16,7 @@ from services.asr.sessions.subscription import OnPacket
 from services.asr.transcription.engine import Transcription
 from services.asr.transcription.queue import TranscriptionQueue
 from services.common.background import Background
-from services.common.utterances import ListeningFailed, SpeechStarted
+from services.common.utterances import ListeningEnded, SpeechStarted
 from services.common.whip import Target
 from tests.asr.conftest import NOWHERE, Asr, running
 from tests.asr.wire import Encoder, SameWords
@@ -157,7 +157,8 @@ async def test_a_session_that_fails_ends_alone(where: str, wires: Wires, capsys:
             await asr.reaches("listening", "s1")
             wires.send("s1", 1000)
         await asr.reaches(None, "s1")
-        await until(lambda: any(isinstance(event, ListeningFailed) for event in asr.heard))
+        await until(lambda: any(isinstance(event, ListeningEnded) for event in asr.heard))
+        assert [e.reason for e in asr.heard if isinstance(e, ListeningEnded)] == ["fault"]
         assert await asr.state("s2") == "listening"
         assert (await asr.http.get("/readyz")).status_code == 200
         logged = capsys.readouterr().out

@@ -29,7 +29,7 @@ EXAMPLES: list[BaseModel] = [
     utterances.SpeechResumed(**UTTERANCE),
     utterances.TurnOver(**UTTERANCE, text="What is it?", end_of_turn_delay=600, transcription_delay=80),
     utterances.Dismissed(**UTTERANCE, reason="noise"),
-    utterances.ListeningFailed(**UTTERANCE),
+    utterances.ListeningEnded(**UTTERANCE, reason="fault"),
 ]
 
 ANSWERS: list[BaseModel] = [

@@ -31,8 +31,8 @@ P = ParamSpec("P")
 class SessionTranscriber:
     """Listens from `start` until its state is `ended`: by `close`, by a gateway that refuses its token, or by a fault.
 
-    A fault, in the pipeline too, ends this session alone. It is logged, and `listening_failed` is published, so that
-    who wants the session listened to opens it again.
+    A fault, in the pipeline too, ends this session alone, and is logged. Where it ends without `close` it publishes
+    `listening_ended`: who wants the session listened to opens it again, with a new token.
     """
 
     def __init__(
@@ -64,12 +64,17 @@ class SessionTranscriber:
                 for task in others:
                     task.cancel()
         except Exception:
-            self.state = "ended"
-            await self._bus.publish(utterances_channel(self.session), self.pipeline.failure())
+            await self._tell_end("fault")
             raise
+        else:
+            await self._tell_end("refused")
         finally:
             self.state = "ended"
             self.pipeline.close()
+
+    async def _tell_end(self, reason: Literal["refused", "fault"]) -> None:
+        self.state = "ended"  # first: who is told may open the session again at once
+        await self._bus.publish(utterances_channel(self.session), self.pipeline.ended(reason))
 
     async def _listen(self) -> None:
         """Until the gateway refuses to let asr in."""

@@ -26,6 +26,8 @@ UNSURE = -1.0
 
 
 class OpenAiEngine:
+    """A `TranscriptionEngine` that asks a server."""
+
     name = "openai"
 
     def __init__(self, url: str, model: str, key: str, language: str) -> None:

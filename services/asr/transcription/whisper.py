@@ -28,6 +28,8 @@ BEAMS = {True: 5, False: 3}
 
 
 class WhisperEngine:
+    """A `TranscriptionEngine` with a model of its own, on a GPU if there is one."""
+
     name = "whisper"
 
     def __init__(self, model: str, language: str, threads: int) -> None:

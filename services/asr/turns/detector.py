@@ -30,6 +30,8 @@ from services.asr.turns.rules import Rules
 
 
 class Phase(StrEnum):
+    """Where the state machine stands; the module's picture shows the ways between them."""
+
     QUIET = "quiet"
     SPEAKING = "speaking"
     PAUSING = "pausing"

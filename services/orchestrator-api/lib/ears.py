@@ -15,7 +15,7 @@ from services.common.background import Background
 from services.common.bus import Bus
 from services.common.logs import logger
 from services.common.messages import SERVICES_CHANNEL, Heartbeat
-from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, ListeningFailed, UtteranceEvent
+from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, ListeningEnded, UtteranceEvent
 from services.orchestrator_api.lib.clients import Asr
 from services.orchestrator_api.lib.service import ServiceError
 
@@ -92,8 +92,8 @@ class Ears:
         session = self._wanted.get(heard.session)
         if session is None:
             return
-        if isinstance(heard, ListeningFailed):  # asr is told again with the next round
-            logger().warning("asr failed in a session", session=heard.session)
+        if isinstance(heard, ListeningEnded):  # asr is told again with the next round
+            logger().debug("asr listens no longer", session=heard.session, reason=heard.reason)
             self._open.discard(heard.session)
             session.hears_by(None)
         else:
