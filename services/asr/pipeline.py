@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, ParamSpec, Protocol
+from typing import Any, ParamSpec, Protocol
 
 import numpy as np
 
@@ -43,6 +43,7 @@ from services.common.utterances import (
     SpeechStarted,
     TurnOver,
     UtteranceEvent,
+    WhyEnded,
 )
 
 STARVED_S = 0.1
@@ -119,7 +120,7 @@ class SpeechPipeline:
         self._made_up = 0
         self._act(self._turns.lost())
 
-    def ended(self, reason: Literal["refused", "fault"]) -> ListeningEnded:
+    def ended(self, reason: WhyEnded) -> ListeningEnded:
         """The event that tells that nothing more comes of this pipeline, and why."""
         return ListeningEnded(session=self._session, instance=self._instance, utterance=self._utterance, reason=reason)
 

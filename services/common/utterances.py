@@ -92,14 +92,18 @@ class Dismissed(Utterance):
     reason: Literal["noise", "echo", "lost"]
 
 
+WhyEnded = Literal["refused", "fault"]
+"""The gateway refused asr's token, or asr has a fault."""
+
+
 class ListeningEnded(Utterance):
     """asr cannot go on listening to this session; it tries anew once it is asked to.
 
-    `reason`: the gateway refused its token, or asr has a fault. `utterance` is the last one, 0 if there was none.
+    `utterance` is the last one, 0 if there was none.
     """
 
     type: Literal["listening_ended"] = "listening_ended"
-    reason: Literal["refused", "fault"]
+    reason: WhyEnded
 
 
 UtteranceEvent = Annotated[

@@ -14,7 +14,7 @@ from services.common.backoff import backoff
 from services.common.bus import Bus
 from services.common.logs import logger
 from services.common.metrics import END_OF_TURN_DELAY, TRANSCRIPTION_DELAY
-from services.common.utterances import TurnOver, UtteranceEvent, utterances_channel
+from services.common.utterances import TurnOver, UtteranceEvent, WhyEnded, utterances_channel
 from services.common.whip import Connection, JoinError, Target
 
 RETRY_S = (0.2, 5.0)
@@ -72,7 +72,7 @@ class SessionTranscriber:
             self.state = "ended"
             self.pipeline.close()
 
-    async def _tell_end(self, reason: Literal["refused", "fault"]) -> None:
+    async def _tell_end(self, reason: WhyEnded) -> None:
         self.state = "ended"  # first: who is told may open the session again at once
         await self._bus.publish(utterances_channel(self.session), self.pipeline.ended(reason))
 
