@@ -10,7 +10,7 @@ import numpy as np
 import soxr
 from rapidfuzz import fuzz
 
-from services.asr.judging import plain
+from services.asr.text import plain_words
 from services.tts.catalog import Catalog, load
 from services.tts.settings import TtsSettings
 from services.tts.text.lines import lines_of
@@ -35,7 +35,7 @@ def say(text: str, voice: str = "joe") -> Sound:
 
 def understood(heard: str, said: str) -> bool:
     """Whether a transcript is of this: a neural voice never says it twice alike, and a word may be misheard."""
-    return bool(fuzz.ratio(" ".join(plain(heard)), " ".join(plain(said))) > 70)
+    return bool(fuzz.ratio(" ".join(plain_words(heard)), " ".join(plain_words(said))) > 70)
 
 
 def with_pause(first: str, second: str, pause_ms: int, voice: str = "joe") -> Sound:

@@ -9,6 +9,8 @@ from services.common.settings import Settings
 
 
 class AsrSettings(Settings):
+    """`.env` says what each key means."""
+
     asr_engine: Literal["whisper", "openai", "off"] = "whisper"
     asr_model: str = "tiny.en"
     asr_language: Annotated[str, Spelled("[a-z]{2,3}", "a code of two letters, such as en")] = "en"

@@ -18,7 +18,7 @@ class ChatMessage(BaseModel):
 
 
 class Question(BaseModel):
-    """`POST /v1/answer`."""
+    """`POST /v1/answer`: what was asked in a turn of a session, and the lines before it, oldest first."""
 
     session: SessionId
     turn: int = Field(ge=1)
@@ -39,10 +39,11 @@ class Passage(BaseModel):
 
 
 class Retrieval(BaseModel):
-    """What was found, how the question was understood and why so (`reason`, for people), and how long that took.
+    """What was found for a question, and in how many ms.
 
-    `fallback` says why the model does not answer, and the documents' own sentences do; blank where all is as it should
-    be. An answer whose model fails before its first word has two of these events: the second one counts.
+    `route`: how the question was understood; `reason`: why, for people to read. `fallback`: why the documents' own
+    sentences answer instead of the model; blank where nothing failed. If the model fails before its first word, a
+    second event of this type follows and replaces the first.
     """
 
     type: Literal["retrieval"] = "retrieval"
@@ -54,9 +55,9 @@ class Retrieval(BaseModel):
 
 
 class Delta(BaseModel):
-    """A piece of the answer; `citations` are ids of the passages that support the sentence it belongs to.
+    """A piece of the answer. `citations`: ids of the passages that support the sentence that this piece is part of.
 
-    A piece without words cites for the words before it.
+    A piece with an empty text adds citations to the words before it.
     """
 
     type: Literal["delta"] = "delta"
@@ -65,7 +66,7 @@ class Delta(BaseModel):
 
 
 class Unsupported(BaseModel):
-    """A sentence of the answer that its citations do not bear out, and why; comes once the sentence is written."""
+    """A sentence of the answer that its citations do not support, and why. It comes after the sentence's last piece."""
 
     type: Literal["unsupported"] = "unsupported"
     text: str
@@ -73,7 +74,10 @@ class Unsupported(BaseModel):
 
 
 class Done(BaseModel):
-    """The answer is complete, or as long as it may be: `finish` "length"."""
+    """The end of the answer. `finish`: "stop" if it is complete, "length" if the model was cut off at its limit.
+
+    `usage`: tokens by kind, as the model's server counts them.
+    """
 
     type: Literal["done"] = "done"
     usage: dict[str, int] = {}
@@ -81,7 +85,7 @@ class Done(BaseModel):
 
 
 class Failed(BaseModel):
-    """The answer ends here; `detail` is a sentence."""
+    """The answer ends here because something failed. `detail` is a sentence that says what to do."""
 
     type: Literal["error"] = "error"
     title: str

@@ -22,14 +22,14 @@ AWAY = (RedisError, OSError, TimeoutError)
 
 
 class Bus(Protocol):
-    """Channels are names; patterns may hold `*`. Messages are JSON text."""
+    """Channels are names; a pattern is a name in which `*` stands for any characters. Messages travel as JSON text."""
 
     async def publish(self, channel: str, message: BaseModel) -> bool:
-        """Hand the message to whoever listens now. False: the bus is away."""
+        """Hand the message to everybody who subscribes now. False if the bus is away: then the message is lost."""
         ...
 
     def subscribe(self, *patterns: str) -> AsyncIterator[tuple[str, str]]:
-        """(channel, JSON) from now on, without end, across reconnections."""
+        """(channel, JSON) of each message from now on, without end. What is said while the bus is away is missed."""
         ...
 
     async def ping(self) -> bool:
@@ -69,13 +69,12 @@ class MemoryBus:
 
 
 class RedisBus:
-    """Redis pub/sub. A command waits at most a second; a lost subscription is made anew after half a second.
-
-    `client` is there for other commands; wrap them in `asyncio.timeout(COMMAND_S)`.
-    """
+    """Redis pub/sub. `client` is there for other commands; wrap them in `asyncio.timeout(COMMAND_S)`."""
 
     COMMAND_S = 1.0
+    """A command may take so long."""
     RETRY_S = 0.5
+    """After so long a lost subscription is made anew."""
 
     def __init__(self, url: str) -> None:
         # No socket_timeout: a subscription is silent for as long as nobody speaks; and with one redis-py sends through

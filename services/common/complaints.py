@@ -1,4 +1,7 @@
-"""What pydantic refuses, in plain words: a sentence that begins with the field and says what is expected of it."""
+"""What pydantic refuses, in plain words: a sentence that begins with the field and says what is expected of it.
+
+Most of the words are pydantic's own. Here stands what people understand better who do not know pydantic or Python.
+"""
 
 import re
 from collections.abc import Mapping
@@ -9,9 +12,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 OWN = "value_error"
-"""The type of what our own validators refuse."""
-UNKNOWN = "is not what is expected here"
-"""Said of what has no words below."""
+"""pydantic's type for what our own validators refuse."""
 
 _OBJECT = "must be a JSON object"
 _WHOLE_NUMBER = "must be a whole number"
@@ -20,12 +21,8 @@ _ADDRESS = "must be an address that begins with http:// or https://"
 
 _WORDS = {
     "missing": "is missing",
-    "literal_error": "must be {expected}",
     "string_type": "must be a string",
     "string_unicode": "must be a string in UTF-8",
-    "string_too_short": "needs {min_length} or more characters",
-    "string_too_long": "must not have more than {max_length} characters",
-    "list_type": "must be a list",
     "too_short": "needs {min_length} or more items",
     "too_long": "must not have more than {max_length} items",
     "model_type": _OBJECT,
@@ -35,7 +32,6 @@ _WORDS = {
     "int_parsing_size": "must not have that many digits",
     "int_from_float": _WHOLE_NUMBER,
     "float_parsing": "must be a number",
-    "finite_number": "must be a finite number",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
@@ -48,11 +44,15 @@ _WORDS = {
     "union_tag_not_found": "is missing",
     "spelling": "must be {expected}",
 }
+"""What stands after the field's name, by pydantic's type of error; in braces what its context has."""
+
+_SUBJECT = re.compile(r"^[A-Za-z ]{1,20}? should ")
+"""How most of pydantic's messages begin: "Input should be a finite number", "String should have ..."."""
 
 
 @dataclass(frozen=True)
 class Spelled:
-    """Annotates a string that has to match `pattern`; who sends another one is told it in words: "must be `words`"."""
+    """Annotates a string that has to match `pattern` as a whole. Otherwise the complaint is "must be `words`"."""
 
     pattern: str
     words: str
@@ -72,11 +72,11 @@ class Spelled:
 _URL = r"https?://[^\s/]+(/\S*)?"
 _SUCH_AS = "an address such as http://127.0.0.1:8001/v1"
 ADDRESS, ADDRESS_OR_BLANK = Spelled(_URL, _SUCH_AS), Spelled(f"({_URL})?", _SUCH_AS)
-"""For settings that name a server's API."""
+"""Annotations for a server's address; the second one also lets a blank string through."""
 
 
 def field_of(error: Mapping[str, Any]) -> str:
-    """The field's name as a program would write it, `messages[0].content`; blank for the whole."""
+    """The field of an error of pydantic's, as a program would write it: `messages[0].content`. Blank for the whole."""
     where = tuple(error["loc"])
     if error["type"].startswith("union_tag_"):
         where += (error["ctx"]["discriminator"].strip("'"),)
@@ -84,12 +84,19 @@ def field_of(error: Mapping[str, Any]) -> str:
 
 
 def complaint(error: Mapping[str, Any], field: str) -> str:
-    """What is wrong with the field, as a sentence without its full stop. What our own validators say is kept."""
+    """What an error of pydantic's says is wrong with the field, as a sentence without its full stop.
+
+    What our own validators say is kept as it is, after a colon.
+    """
     if error["type"] == OWN:
         said: str = error["msg"].removeprefix("Value error, ")
         return f"{field}: {said}" if field else said
-    words = _WORDS.get(error["type"], UNKNOWN)
-    return f"{field} {words.format_map({key: _plain(value) for key, value in error.get('ctx', {}).items()})}"
+    if words := _WORDS.get(error["type"]):
+        return f"{field} {words.format_map({key: _plain(value) for key, value in error.get('ctx', {}).items()})}"
+    message: str = error["msg"]
+    if _SUBJECT.match(message):
+        return _SUBJECT.sub(f"{field} must ", message, count=1)
+    return f"{field}: {message[:1].lower()}{message[1:]}"
 
 
 def _plain(value: Any) -> Any:

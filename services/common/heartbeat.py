@@ -11,11 +11,11 @@ from services.common.messages import SERVICES_CHANNEL, Heartbeat
 HEARTBEAT_S = 2.0
 
 INSTANCE = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-"""This run of this process. Another run has another one, in a container too, where each process has the same number."""
+"""Names this run of this process. A process number would not do: in containers it is the same for each run."""
 
 
 async def beat(bus: Bus, heartbeat: Callable[[], Heartbeat]) -> None:
-    """Say how things stand now, every two seconds, without end. A bus that is away misses a beat."""
+    """Publish what `heartbeat` returns, every `HEARTBEAT_S`, without end. While the bus is away the beats are lost."""
     while True:
         await bus.publish(SERVICES_CHANNEL, heartbeat())
         await asyncio.sleep(HEARTBEAT_S)

@@ -59,4 +59,5 @@ def configure_logs(service: str, settings: Settings) -> None:
 
 
 def logger() -> structlog.typing.FilteringBoundLogger:
+    """The logger of the service. Ask for it where a line is written, so that it is configured by then."""
     return structlog.get_logger()  # type: ignore[no-any-return]  # structlog types its factory as Any

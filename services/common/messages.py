@@ -1,8 +1,9 @@
 """What travels on the bus, one class a message.
 
-`events:   flashback:session:{s}:events`   everything that a client may see, written by the session's owner alone
-`control:  flashback:session:{s}:control`  cancel, close
-`services: flashback:services`             heartbeats with load
+`flashback:session:{s}:events`   everything that a client may see; only the orchestrator that owns the session writes it
+`flashback:session:{s}:control`  cancel and close
+`flashback:session:{s}:hearing`  what asr hears: `services.common.utterances`
+`flashback:services`             heartbeats with load
 """
 
 import time
@@ -16,19 +17,22 @@ CONTROL_PATTERN = "flashback:session:*:control"
 
 
 def events_channel(session: str) -> str:
+    """The channel of one session's events."""
     return f"flashback:session:{session}:events"
 
 
 def control_channel(session: str) -> str:
+    """The channel of one session's orders."""
     return f"flashback:session:{session}:control"
 
 
 def registry_key(session: str) -> str:
+    """The key in Redis under which the orchestrator keeps a session. It is not a channel."""
     return f"flashback:session:{session}"
 
 
 class Message(BaseModel):
-    """Who, which turn, when (`at`: ms since the epoch). `turn` 0 stands for: before the first turn."""
+    """What every message of a session has. `turn`: from 1; 0 before the first turn. `at`: ms since the epoch."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,11 +43,15 @@ class Message(BaseModel):
 
 
 SessionState = Literal["listening", "thinking", "speaking", "paused"]
-"""`paused`: a voice has set in while the avatar spoke; it goes on if that was nothing, else its turn is interrupted."""
+"""`paused`: a voice has set in while the avatar spoke. If it asks for nothing the avatar goes on, otherwise the turn is
+interrupted."""
 
 
 class State(Message):
-    """The session's state is now this. `ears`: somebody listens to the microphone here, and decides what interrupts."""
+    """The session's state has changed to this.
+
+    `ears`: asr listens to the microphone and decides what interrupts; without ears the front end does.
+    """
 
     type: Literal["state"] = "state"
     state: SessionState
@@ -51,7 +59,7 @@ class State(Message):
 
 
 class Transcript(Message):
-    """What the person said, or says so far. A final one without a text: it was nothing that is answered."""
+    """What the person said (`final`), or says so far. Final with an empty text: it was nothing that is answered."""
 
     type: Literal["transcript"] = "transcript"
     text: str
@@ -66,7 +74,7 @@ class AnswerDelta(Message):
 
 
 class Citation(Message):
-    """The source of the clause that starts at `t` ms of the turn."""
+    """A source of the clause that starts `t` ms after the start of the turn's speech."""
 
     type: Literal["citation"] = "citation"
     source: str
@@ -76,7 +84,7 @@ class Citation(Message):
 
 
 class UnsupportedSentence(Message):
-    """A sentence of the answer that the documents do not bear out, and why."""
+    """A sentence of the answer that the documents do not support, and why."""
 
     type: Literal["unsupported"] = "unsupported"
     text: str
@@ -84,7 +92,7 @@ class UnsupportedSentence(Message):
 
 
 class Caption(Message):
-    """A word, at the moment it is heard."""
+    """A word, at the moment at which it is heard: from `t0` to `t1` ms of the turn's speech."""
 
     type: Literal["caption"] = "caption"
     word: str
@@ -93,7 +101,7 @@ class Caption(Message):
 
 
 class Playback(Message):
-    """`t` ms of the turn have been heard. `started` comes with the first sound, `finished` after the last."""
+    """`t` ms of the turn's speech have been heard. `phase`: started with the first sound, finished after the last."""
 
     type: Literal["playback"] = "playback"
     t: int
@@ -101,17 +109,18 @@ class Playback(Message):
 
 
 class Interrupted(Message):
-    """The turn is over; only `heard_text` of it was heard. Nothing of the turn follows."""
+    """The turn was cut off after `heard_text`, which is what was heard of it. No other event of the turn follows."""
 
     type: Literal["interrupted"] = "interrupted"
     heard_text: str
 
 
 class Metrics(Message):
-    """A turn's waterfall, in ms after the question came in, and what the renderer saw. What is not known is absent.
+    """A turn's latencies, in ms after the question came in, and what the renderer measured. What is unknown is None.
 
-    A spoken question comes in with the end of the voice: `end_of_turn_delay` and `transcription_delay` are part of what
-    follows. `interruption_detection_delay`: from the onset of a voice until it counted as an interruption.
+    A spoken question comes in with the end of the voice, so that the later latencies include `end_of_turn_delay` and
+    `transcription_delay`. `interruption_detection_delay`: from a voice's onset until it counted as an interruption.
+    What each of them measures stands at its histogram in `services.common.metrics`.
     """
 
     type: Literal["metrics"] = "metrics"
@@ -141,19 +150,19 @@ class Error(Message):
 
 
 class Cancel(Message):
-    """Drop everything of this session's turns up to `turn`."""
+    """Order: drop everything of this session's turns up to and including `turn`."""
 
     type: Literal["cancel"] = "cancel"
 
 
 class Close(Message):
-    """The session is over."""
+    """Order: end the session."""
 
     type: Literal["close"] = "close"
 
 
 class Heartbeat(BaseModel):
-    """A service is alive and this busy."""
+    """A service is alive, and so many of its `capacity` places for sessions are taken. `at`: ms since the epoch."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""The metrics of one turn's path, under the field's own names. Latencies are seconds, as Prometheus has it."""
+"""The metrics of one turn's path, under the field's own names. Latencies are in seconds, as is usual in Prometheus."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,4 +1,4 @@
-"""Settings that every service shares: where the others are.
+"""Settings that all services share: their addresses, the secret of tokens, logging.
 
 One key, one meaning: every key stands with a comment in `.env`; a variable of the environment wins over the file. Each
 service extends `Settings` with its own keys in its own `settings.py`.
@@ -15,7 +15,7 @@ from services.common.complaints import complaint, field_of
 
 
 class Settings(BaseSettings):
-    """Addresses, ports and logging. Port properties include `PORT_OFFSET`, which moves all of them as a block."""
+    """`PORT_OFFSET` moves all ports as a block: take a port through `port`, an address through its method."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     asr_port: int = 6000
     redis_port: int = 6379
 
-    # Blank means: the port above on `host`. Containers name each other here.
+    # Blank: the port above on `host`. In containers each service is named by its own address.
     redis_url: str = ""
     rag_url: str = ""
     tts_url: str = ""
@@ -55,10 +55,11 @@ class Settings(BaseSettings):
             raise ValueError(f"TOKEN_SECRET_FILE cannot be read ({error})") from error
 
     def port(self, configured: int) -> int:
-        """The port that really is listened on: the configured one moved by `PORT_OFFSET`."""
+        """The port that is listened on: the configured one moved by `PORT_OFFSET`."""
         return configured + self.port_offset
 
     def redis_address(self) -> str:
+        """The URL of Redis, with its database. The methods below give the services' URLs, without a final slash."""
         return self.redis_url or f"redis://{self.host}:{self.port(self.redis_port)}/0"
 
     def rag_address(self) -> str:
@@ -84,7 +85,7 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def read_settings(settings: type[AnySettings]) -> AnySettings:
-    """The settings, from the environment and `.env`; or the end of the process, with a sentence for each wrong key."""
+    """The settings, from the environment and `.env`. Exits, with a sentence for each key that is wrong."""
     try:
         return settings()
     except ValidationError as error:
@@ -92,7 +93,7 @@ def read_settings(settings: type[AnySettings]) -> AnySettings:
 
 
 def complaints(error: ValidationError) -> list[str]:
-    """One sentence for each wrong key."""
+    """One sentence for each key that is wrong."""
     sentences = []
     for e in error.errors():
         key = field_of(e).upper()

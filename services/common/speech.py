@@ -16,7 +16,7 @@ VISEMES: tuple[Viseme, ...] = get_args(Viseme)
 """The fifteen mouth shapes of the Oculus lip-sync set, in its order."""
 
 CHUNK_MS = (160, 320)
-"""Shortest and longest sound chunk; only a turn's last may be shorter."""
+"""Shortest and longest chunk of sound, ms; only the last one of a turn may be shorter."""
 
 SessionId = Annotated[str, Spelled("[A-Za-z0-9_-]{1,64}", "1 to 64 of the characters A-Z, a-z, 0-9, _ and -")]
 JoinToken = Annotated[str, Field(max_length=4096), Spelled("[!-~]+", "printable ASCII without spaces, and not empty")]
@@ -68,9 +68,9 @@ class Word(BaseModel):
 
 
 class Speech(BaseModel):
-    """A stretch of one turn's speech. Messages of a turn follow each other without a gap.
+    """A stretch of one turn's speech. Messages of a turn follow each other without a gap; the last one is `final`.
 
-    Without `turn`, `words` and `final` it is a new turn's whole speech.
+    Without a `turn` it is the whole speech of a new turn. `sr`: samples a second.
     """
 
     session: SessionId
@@ -114,7 +114,7 @@ class Speech(BaseModel):
         return self.chunks[-1].t1 if self.chunks else 0
 
     def shifted(self, ms: int, *, final: bool) -> "Speech":
-        """The same sound `ms` later in the turn: how one clause's speech follows another's."""
+        """A copy that sounds `ms` later in the turn: it makes the speech of one clause follow that of another."""
         return self.model_copy(
             update={
                 "chunks": [c.model_copy(update={"t0": c.t0 + ms, "t1": c.t1 + ms}) for c in self.chunks],

@@ -1,4 +1,4 @@
-"""Join tokens: who may do what in which session. HS256, `{sid, role, exp}`; the gateway checks the same ones."""
+"""Join tokens: who may do what in which session. JWTs (HS256) of `{sid, role, exp}`; the gateway checks them too."""
 
 import time
 from dataclasses import dataclass
@@ -15,12 +15,14 @@ ANY_SESSION = "*"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
+    """What a token allows: one role in one session, or in every session (`ANY_SESSION`)."""
+
     session: str
     role: Role
 
 
 def issue(secret: str, session: str, role: Role, ttl_s: int = 24 * 3600) -> str:
-    """A signed token for one role in one session."""
+    """A signed token for one role in one session, which expires after `ttl_s` seconds."""
     return jwt.encode({"sid": session, "role": role, "exp": int(time.time()) + ttl_s}, secret, algorithm="HS256")
 
 

@@ -1,4 +1,7 @@
-"""One connection to the gateway by WHIP (RFC 9725) or WHEP: an offer by HTTP, its answer, the media, and the DELETE."""
+"""One connection to the gateway by WHIP (RFC 9725) or WHEP: an offer by HTTP, its answer, the media, and the DELETE.
+
+Written by hand: aiortc, which carries the media, has no client for either.
+"""
 
 import asyncio
 import contextlib
@@ -27,11 +30,11 @@ class JoinError(Exception):
 
 
 class AddressError(JoinError):
-    """The URL is none that can be asked."""
+    """The URL cannot be asked: it is malformed, or not HTTP."""
 
 
 class AwayError(JoinError):
-    """Nobody answers there."""
+    """Nobody answers at the URL."""
 
 
 class RefusedError(JoinError):
@@ -43,15 +46,15 @@ class RefusedError(JoinError):
 
 
 class AnswerError(JoinError):
-    """It answered with what is not SDP."""
+    """The gateway answered with something that is not valid SDP."""
 
 
 class MediaError(JoinError):
-    """It agreed, and media do not get through."""
+    """The gateway agreed, but the media do not get through."""
 
 
 class Connection:
-    """Add to `peer` what is to flow, then `open`. It stands until `lost` is set or it is closed."""
+    """Add the tracks to `peer`, then `open`. The connection lasts until `lost` is set or it is closed."""
 
     def __init__(self, http: httpx.AsyncClient, target: Target, timeout_s: float) -> None:
         """`timeout_s`: how long the gateway may take to answer, and then the media to connect."""
@@ -65,7 +68,7 @@ class Connection:
         self._settled = asyncio.Event()
 
     async def open(self) -> None:
-        """Connected. Raises JoinError; then, and if it is cancelled, nothing of it is left at the gateway."""
+        """Connect. Raises JoinError. If it fails or is cancelled, nothing is left at the gateway."""
         try:
             await self.peer.setLocalDescription(await self.peer.createOffer())
             await self._connect(await self._post(self.peer.localDescription.sdp))
@@ -74,7 +77,7 @@ class Connection:
             raise
 
     async def close(self) -> None:
-        """End the media, and tell the gateway, if it is there."""
+        """End the media, and tell the gateway, if it can be reached. May be called more than once."""
         await self.peer.close()
         if self._resource is not None:
             with contextlib.suppress(httpx.HTTPError):

@@ -12,16 +12,21 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from services.asr.engine import Transcriber
-from services.asr.engines import load_engine
+from services.asr.audio.vad import SileroVoiceDetector, VoiceDetector
 from services.asr.server import create_app
 from services.asr.settings import AsrSettings
-from services.asr.whisper_engine import WhisperTranscriber
+from services.asr.transcription.engine import TranscriptionEngine
+from services.asr.transcription.loading import load_engine
+from services.asr.transcription.whisper import WhisperEngine
 from services.common.bus import MemoryBus
 from services.common.tokens import issue
-from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, UtteranceEvent
+from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, TurnOver, UtteranceEvent
 from tests.gateway.peers import SECRET, Gateway, Peer, build, environment, until
 from tests.microphone import Microphone, Sound
+from tests.voices import say, silence
+
+QUESTION = "What are the opening hours on Sunday?"
+NOWHERE = "http://127.0.0.1:1"
 
 
 class Bus(MemoryBus):
@@ -72,10 +77,13 @@ class Asr:
 
 @contextlib.asynccontextmanager
 async def running(
-    gateway_url: str, load: Callable[[AsrSettings], Transcriber | None] = load_engine, **settings: Any
+    gateway_url: str,
+    load: Callable[[AsrSettings], TranscriptionEngine | None] = load_engine,
+    new_voice_detector: Callable[[], VoiceDetector] = SileroVoiceDetector,
+    **settings: Any,
 ) -> AsyncIterator[Asr]:
     bus = Bus()
-    app = create_app(AsrSettings(**settings), load=load, bus=bus)
+    app = create_app(AsrSettings(**settings), load=load, new_voice_detector=new_voice_detector, bus=bus)
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://asr") as http:
         asr = Asr(http, bus, gateway_url)
@@ -109,6 +117,16 @@ class Talker:
         await self.peer.close()
 
 
+async def ask(asr: Asr, talker: Talker) -> TurnOver:
+    """The question, said aloud; its end."""
+    before = len(asr.heard)
+    talker.microphone.play(np.concatenate([silence(800), say(QUESTION)]))
+    await until(lambda: any(isinstance(message, TurnOver) for message in asr.heard[before:]))
+    over = asr.heard[-1]
+    assert isinstance(over, TurnOver)
+    return over
+
+
 @pytest.fixture(scope="session")
 def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("gateway"))
@@ -128,7 +146,7 @@ async def gateway(binary: Path, gateway_env: dict[str, str]) -> AsyncIterator[Ga
 class Kept:
     """An engine that outlives the services that it is lent to."""
 
-    def __init__(self, engine: Transcriber) -> None:
+    def __init__(self, engine: TranscriptionEngine) -> None:
         self.name, self.transcribe = engine.name, engine.transcribe
 
     def close(self) -> None: ...
@@ -136,7 +154,7 @@ class Kept:
 
 @pytest.fixture(scope="session")
 def whisper() -> Kept:
-    return Kept(WhisperTranscriber("tiny.en", "en", threads=1))
+    return Kept(WhisperEngine("tiny.en", "en", threads=1))
 
 
 @pytest.fixture

@@ -1,26 +1,17 @@
-"""The engines: Whisper on this machine, a server of the OpenAI protocol, and the one for the other."""
+"""Whisper on this machine; and which engine the setting chooses."""
 
-import email.parser
-import io
-import json
-import threading
-import time
-import wave
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from services.asr.engine import RATE, EngineError, Sound, Transcriber, Words
-from services.asr.engines import StoodInFor, load_engine
-from services.asr.judging import read
-from services.asr.openai_engine import OpenAiTranscriber
+from services.asr.audio.sound import RATE, Sound
 from services.asr.settings import AsrSettings
-from services.asr.whisper_engine import WhisperTranscriber
-from tests.asr.wire import SameWords
+from services.asr.transcription.engine import EngineError, TranscriptionEngine
+from services.asr.transcription.fallback import FallbackEngine
+from services.asr.transcription.loading import load_engine
+from services.asr.transcription.whisper import WhisperEngine, without_loops
+from services.asr.turns.classifier import classify
 from tests.voices import cough, noise, say, silence, understood
 
 
@@ -29,20 +20,20 @@ def spoken(sound: Sound) -> Sound:
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_whisper_hears_words(whisper: Transcriber, final: bool) -> None:
+def test_whisper_hears_words(whisper: TranscriptionEngine, final: bool) -> None:
     """A clear question comes out word for word, as a draft too, and it is said once."""
     words = whisper.transcribe(spoken(say("What are the opening hours on Sunday?")), final=final)
     assert understood(words.text, "What are the opening hours on Sunday?")
 
 
 @pytest.mark.parametrize("sound", [silence(1000), noise(1, 0), cough(1), cough(2), np.zeros(0, np.float32)])
-def test_whisper_makes_no_words_of_noise(whisper: Transcriber, sound: Sound) -> None:
+def test_whisper_makes_no_words_of_noise(whisper: TranscriptionEngine, sound: Sound) -> None:
     """What it invents is seen through."""
-    assert read(whisper.transcribe(spoken(sound), final=True), voiced_ms=300).noise
+    assert classify(whisper.transcribe(spoken(sound), final=True), voiced_ms=300).noise
 
 
 @pytest.mark.parametrize("seconds", [0.1, 12.0, 26.0])
-def test_whisper_takes_any_length(whisper: Transcriber, seconds: float) -> None:
+def test_whisper_takes_any_length(whisper: TranscriptionEngine, seconds: float) -> None:
     """From a syllable to nearly its thirty seconds."""
     sound = np.tile(spoken(say("Do you need a GPU?")), 20)[: int(seconds * RATE)]
     assert isinstance(whisper.transcribe(sound, final=True).text, str)
@@ -52,223 +43,7 @@ def test_whisper_takes_any_length(whisper: Transcriber, seconds: float) -> None:
 def test_a_model_that_is_not_there_is_a_sentence(model: str, language: str) -> None:
     """The end of the start, with what to do; nothing is fetched from a hub."""
     with pytest.raises(EngineError, match=r"ASR_MODEL .*(not on this machine; use tiny.en|another model)"):
-        WhisperTranscriber(model, language, 1)
-
-
-Answer = tuple[int, Any] | float
-
-
-class Server:
-    """A server of the protocol. `answer`: (status, body) or seconds to wait, or one of these for each form of answer;
-    `calls`: what came in."""
-
-    def __init__(self) -> None:
-        self.answer: Answer | dict[str, Answer] = (200, {"text": "Hello there."})
-        self.calls: list[dict[str, Any]] = []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"  # so that a connection may serve many calls
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                server.calls.append(
-                    {"path": self.path, "auth": self.headers["Authorization"], "peer": self.client_address}
-                    | parts_of(self.headers["Content-Type"], body)
-                )
-                answer = server.answer
-                if isinstance(answer, dict):
-                    answer = answer[server.forms()[-1]]
-                if isinstance(answer, float):
-                    time.sleep(answer)
-                    return
-                status, what = answer
-                text = what if isinstance(what, bytes) else json.dumps(what).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, *_: object) -> None: ...
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def forms(self) -> list[str]:
-        """The form of answer that each call asked for."""
-        return [call["response_format"] for call in self.calls]
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-
-def parts_of(content_type: str, body: bytes) -> dict[str, Any]:
-    """The fields of a multipart body."""
-    message = email.parser.BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
-    found: dict[str, Any] = {}
-    for part in message.walk():
-        name = part.get_param("name", header="content-disposition")
-        if name:
-            payload = part.get_payload(decode=True)
-            found[str(name)] = payload if part.get_filename() else payload.decode()  # type: ignore[union-attr]
-    return found
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
-
-
-def test_a_server_gets_a_wav_and_gives_words(server: Server) -> None:
-    """The protocol's call: multipart, 16 kHz mono WAV, model, language and key."""
-    server.answer = (200, {"text": " Hello.", "segments": [{"avg_logprob": -0.25, "no_speech_prob": 0.5}]})
-    engine = OpenAiTranscriber(server.url, "whisper-1", "k3y", "en")
-    assert engine.transcribe(say("Hello."), final=True) == Words(" Hello.", -0.25, 0.5)
-    (call,) = server.calls
-    assert (call["path"], call["auth"]) == ("/v1/audio/transcriptions", "Bearer k3y")
-    assert (call["model"], call["language"]) == ("whisper-1", "en")
-    with wave.open(io.BytesIO(call["file"])) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
-        assert file.getnframes() == len(say("Hello."))
-    engine.close()
-
-
-def test_every_stretch_has_a_connection_of_its_own(server: Server) -> None:
-    """None waits to be closed by the server while the next stretch is under way; vLLM closes one after a 500 too."""
-    engine = OpenAiTranscriber(server.url, "m", "", "en")
-    for _ in range(3):
-        engine.transcribe(silence(300), final=False)
-    assert len({call["peer"] for call in server.calls}) == 3
-    engine.close()
-
-
-def test_a_server_that_knows_plain_json_only(server: Server) -> None:
-    """A 400 for the richer form is followed by the plain one, then and from then on."""
-    server.answer = {"verbose_json": (400, {"error": "response_format"}), "json": (200, {"text": "Hello."})}
-    engine = OpenAiTranscriber(server.url, "m", "", "en")
-    assert engine.transcribe(say("Hello."), final=True) == Words("Hello.")
-    assert engine.transcribe(say("Hello."), final=True) == Words("Hello.")
-    assert server.forms() == ["verbose_json", "json", "json"]
-    engine.close()
-
-
-def test_a_400_for_another_reason_changes_nothing(server: Server) -> None:
-    """What the server takes in no form (a language that it does not know) is no reason to do without its doubts."""
-    server.answer = (400, vllm_error("Unsupported language: 'xx'.", 400))
-    engine = OpenAiTranscriber(server.url, "m", "", "xx")
-    for _ in range(2):
-        with pytest.raises(EngineError, match=r"400.*ASR_LANGUAGE"):
-            engine.transcribe(say("Hello."), final=True)
-    assert server.forms() == ["verbose_json", "json"] * 2
-    engine.close()
-
-
-# What vLLM 0.32 answered with tiny.en: to a question, to one said over and over for 28 s, where the model ends at once.
-
-
-def vllm_error(message: str, status: int) -> dict[str, Any]:
-    kind = {400: "BadRequestError", 500: "InternalServerError"}[status]
-    return {"error": {"message": message, "type": kind, "param": None, "code": status}}
-
-
-def vllm_json(text: str) -> dict[str, Any]:
-    return {"text": text, "usage": {"type": "duration", "seconds": 28}}
-
-
-VLLM_SEGMENT: dict[str, Any] = {
-    "id": 0,
-    "avg_logprob": -0.2834841698873788,
-    "compression_ratio": 0.8260869565217391,
-    "end": 2.0,
-    "no_speech_prob": None,
-    "seek": 0,
-    "start": 0.0,
-    "temperature": 0.0,
-    "text": " What are the opening hours on Sunday?",
-    "tokens": [1867, 389, 262, 4756, 2250, 319, 3502, 30],
-}
-VLLM_WORDS = {
-    "duration": 2.13225,
-    "language": "en",
-    "text": " What are the opening hours on Sunday?",
-    "segments": [VLLM_SEGMENT],
-    "words": None,
-}
-VLLM_NO_MARKS: Answer = (200, {"duration": 28.0, "language": "en", "text": "", "segments": [], "words": None})
-VLLM_ENDED_AT_ONCE: Answer = (500, vllm_error("tuple index out of range", 500))
-
-
-def test_vllms_answer(server: Server) -> None:
-    """Its doubts are taken over; that nobody speaks it never says."""
-    server.answer = (200, VLLM_WORDS)
-    engine = OpenAiTranscriber(server.url, "m", "", "en")
-    words = engine.transcribe(say("Hello."), final=True)
-    assert words == Words(" What are the opening hours on Sunday?", VLLM_SEGMENT["avg_logprob"], 0.0)
-    assert not read(words, voiced_ms=1700).noise
-    assert server.forms() == ["verbose_json"]
-    engine.close()
-
-
-@pytest.mark.parametrize("rich", [VLLM_NO_MARKS, VLLM_ENDED_AT_ONCE])
-def test_words_that_vllm_has_in_plain_json_only(server: Server, rich: Answer) -> None:
-    """Without marks of time a stretch is asked for again and its words doubted; the next is asked for richly."""
-    server.answer = {"verbose_json": rich, "json": (200, vllm_json(" What are the opening hours on Sunday?"))}
-    engine = OpenAiTranscriber(server.url, "m", "", "en")
-    heard = read(engine.transcribe(say("Hello."), final=True), voiced_ms=1700)
-    assert (heard.text, heard.noise) == ("What are the opening hours on Sunday?", False)
-    server.answer |= {"json": (200, vllm_json(" you"))}
-    assert read(engine.transcribe(cough(1), final=True), voiced_ms=400).noise
-    assert server.forms() == ["verbose_json", "json"] * 2
-    engine.close()
-
-
-def test_a_model_of_vllm_that_hears_nothing_ever(server: Server) -> None:
-    """One for English only is stood in for, with a sentence; one that had words before has none for a cough."""
-    ends_at_once = {"verbose_json": VLLM_ENDED_AT_ONCE, "json": (200, vllm_json(""))}
-    server.answer = ends_at_once
-    engine = OpenAiTranscriber(server.url, "m", "", "en")
-    with pytest.raises(EngineError, match="not for English only"):
-        engine.transcribe(say("Hello."), final=True)
-    server.answer = (200, VLLM_WORDS)
-    engine.transcribe(say("Hello."), final=True)
-    server.answer = ends_at_once
-    assert engine.transcribe(cough(1), final=True).text == ""
-    engine.close()
-
-
-@pytest.mark.parametrize(
-    "answer", [(401, {}), (500, b"oops"), (200, b"no json"), (200, ["text"]), (200, {"segments": []}), 3.0]
-)
-def test_a_server_that_fails_is_stood_in_for(server: Server, answer: Any) -> None:
-    """After errors, nonsense and silence the words come from this machine, and the server has a while's rest."""
-    server.answer = answer
-    here = SameWords("From here.")
-    engine = StoodInFor(OpenAiTranscriber(server.url, "m", "", "en"), here)
-    assert engine.transcribe(say("Hello."), final=False).text == "From here."
-    assert engine.transcribe(say("Hello."), final=False).text == "From here."
-    assert server.forms() == (["verbose_json", "json"] if answer == (500, b"oops") else ["verbose_json"])
-    assert len(here.heard) == 2
-    engine.close()
-
-
-def test_a_server_that_is_away_and_comes_back(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody at the address: Whisper answers at once; once the pause is over the server is asked again."""
-    now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    server.answer = (503, {})
-    engine = StoodInFor(OpenAiTranscriber(server.url, "m", "", "en"), SameWords("From here."))
-    assert engine.transcribe(say("Hello."), final=True).text == "From here."
-    server.answer = (200, {"text": "From there."})
-    assert engine.transcribe(say("Hello."), final=True).text == "From here."
-    now[0] = 60.0
-    assert engine.transcribe(say("Hello."), final=True).text == "From there."
-    engine.close()
+        WhisperEngine(model, language, 1)
 
 
 def test_the_setting_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,5 +56,21 @@ def test_the_setting_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(EngineError, match="ASR_OPENAI_MODEL"):
         load_engine(AsrSettings(asr_engine="openai", asr_openai_url="http://127.0.0.1:1/v1"))
     both = load_engine(AsrSettings(asr_engine="openai", asr_openai_url="http://127.0.0.1:1/v1", asr_openai_model="m"))
-    assert isinstance(both, StoodInFor)
+    assert isinstance(both, FallbackEngine)
     assert understood(both.transcribe(spoken(say("Do you need a GPU?")), final=True).text, "Do you need a GPU?")
+
+
+@pytest.mark.parametrize(
+    ("text", "once"),
+    [
+        ("Do you need a GPU? Do you need a GPU? Do you need", "Do you need a GPU?"),
+        ("yes yes yes yes yes", "yes"),
+        ("the price of the price of the price of the", "the price of"),
+        ("No, no.", "No, no."),
+        ("Is it open on Monday or is it open on Sunday?", "Is it open on Monday or is it open on Sunday?"),
+        ("", ""),
+    ],
+)
+def test_loops_are_cut(text: str, once: str) -> None:
+    """A model that says the same again to the end has said it once."""
+    assert without_loops(text) == once

@@ -9,11 +9,12 @@ import httpx
 import numpy as np
 import pytest
 
-from services.asr import engines, openai_engine
-from services.asr.engine import RATE, EngineError, Sound
-from services.asr.engines import StoodInFor
-from services.asr.judging import read
-from services.asr.openai_engine import OpenAiTranscriber
+from services.asr.audio.sound import RATE, Sound
+from services.asr.transcription import fallback, openai
+from services.asr.transcription.engine import EngineError
+from services.asr.transcription.fallback import FallbackEngine
+from services.asr.transcription.openai import OpenAiEngine
+from services.asr.turns.classifier import classify
 from tests.asr.wire import SameWords
 from tests.rag.relay import Relay
 from tests.voices import cough, noise, say, silence, understood
@@ -47,9 +48,9 @@ def model() -> str:
 
 
 @pytest.fixture
-def engine(model: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAiTranscriber]:
-    monkeypatch.setattr(openai_engine, "TIMEOUT_S", {True: PATIENCE_S, False: PATIENCE_S})
-    engine = OpenAiTranscriber(URL, model, "", "en")
+def engine(model: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAiEngine]:
+    monkeypatch.setattr(openai, "TIMEOUT_S", {True: PATIENCE_S, False: PATIENCE_S})
+    engine = OpenAiEngine(URL, model, "", "en")
     yield engine
     engine.close()
 
@@ -58,21 +59,21 @@ def spoken(sound: Sound) -> Sound:
     return np.concatenate([silence(300), sound, silence(100)])
 
 
-def test_a_question_and_how_sure_it_is(engine: OpenAiTranscriber) -> None:
+def test_a_question_and_how_sure_it_is(engine: OpenAiEngine) -> None:
     """Its words, with a confidence that is the model's own."""
     words = engine.transcribe(spoken(say(QUESTION)), final=True)
     assert understood(words.text, QUESTION)
-    assert openai_engine.UNSURE < words.confidence < 0
+    assert openai.UNSURE < words.confidence < 0
 
 
-def test_a_sentence_that_is_cut_off(engine: OpenAiTranscriber) -> None:
+def test_a_sentence_that_is_cut_off(engine: OpenAiEngine) -> None:
     """A draft of 0.3 s is taken; a longer one has the words so far."""
     sound = spoken(say(TALK[0]))
     assert isinstance(engine.transcribe(sound[: 3 * RATE // 10], final=False).text, str)
     assert "install" in engine.transcribe(sound[: 3 * RATE // 2], final=False).text
 
 
-def test_a_long_stretch(engine: OpenAiTranscriber) -> None:
+def test_a_long_stretch(engine: OpenAiEngine) -> None:
     """28 s: most of the words, from the first sentence to the last that is whole."""
     talk = [np.concatenate([say(sentence), silence(800)]) for sentence in TALK]
     ends = np.cumsum([len(part) for part in talk])
@@ -81,22 +82,22 @@ def test_a_long_stretch(engine: OpenAiTranscriber) -> None:
     assert understood(words.text, " ".join(TALK[: int(np.sum(ends <= 28 * RATE))]))
 
 
-def test_the_same_again_and_again(engine: OpenAiTranscriber) -> None:
+def test_the_same_again_and_again(engine: OpenAiEngine) -> None:
     """The model writes on without marks of time, so that the richer answer is empty: words come all the same."""
     words = engine.transcribe(np.tile(spoken(say(QUESTION)), 20)[: 28 * RATE], final=True)
     assert understood(words.text[: len(QUESTION) + 1], QUESTION)
 
 
 @pytest.mark.parametrize("sound", [silence(300), silence(2000), noise(1, 0), cough(1), cough(2)])
-def test_no_words_of_noise(engine: OpenAiTranscriber, sound: Sound) -> None:
+def test_no_words_of_noise(engine: OpenAiEngine, sound: Sound) -> None:
     """What it invents is seen through."""
-    assert read(engine.transcribe(spoken(sound), final=True), voiced_ms=300).noise
+    assert classify(engine.transcribe(spoken(sound), final=True), voiced_ms=300).noise
 
 
-def test_what_it_refuses(engine: OpenAiTranscriber, model: str) -> None:
+def test_what_it_refuses(engine: OpenAiEngine, model: str) -> None:
     """A wrong model, a language that Whisper does not know and a stretch of nothing are errors that leave it usable."""
     for wrong, status in ((("no-such-model", "en"), 404), ((model, "xx"), 400)):
-        other = OpenAiTranscriber(URL, wrong[0], "", wrong[1])
+        other = OpenAiEngine(URL, wrong[0], "", wrong[1])
         with pytest.raises(EngineError, match=rf"{status}.*ASR_OPENAI_URL"):
             other.transcribe(spoken(say(QUESTION)), final=True)
         other.close()
@@ -107,12 +108,12 @@ def test_what_it_refuses(engine: OpenAiTranscriber, model: str) -> None:
 
 async def test_a_server_that_is_killed_and_comes_back(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is gone the words come from here, then from the server again."""
-    monkeypatch.setattr(openai_engine, "TIMEOUT_S", {True: PATIENCE_S, False: PATIENCE_S})
-    monkeypatch.setattr(engines, "AGAIN_S", 0.0)
+    monkeypatch.setattr(openai, "TIMEOUT_S", {True: PATIENCE_S, False: PATIENCE_S})
+    monkeypatch.setattr(fallback, "REST_S", 0.0)
     address = urlsplit(URL)
     relay = Relay(address.hostname or "", address.port or 80)
     here = SameWords("From here.")
-    engine = StoodInFor(OpenAiTranscriber(f"http://127.0.0.1:{relay.port}{address.path}", model, "", "en"), here)
+    engine = FallbackEngine(OpenAiEngine(f"http://127.0.0.1:{relay.port}{address.path}", model, "", "en"), here)
 
     async def hears() -> str:
         return (await asyncio.to_thread(engine.transcribe, spoken(say(QUESTION)), final=True)).text

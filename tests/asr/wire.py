@@ -1,4 +1,4 @@
-"""Sound as it travels: Opus in RTP, packet by packet, into a session's hearing, on a clock that the test moves."""
+"""Sound as it travels: Opus in RTP, packet by packet, into a session's pipeline, on a clock that the test moves."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -7,11 +7,11 @@ import av
 import numpy as np
 import soxr
 
-from services.asr.desk import Desk
-from services.asr.engine import Transcriber, Words
-from services.asr.hearing import Hearing
-from services.asr.turns import Turns
-from services.asr.voice import Detector, SileroDetector
+from services.asr.audio.vad import SileroVoiceDetector, VoiceDetector
+from services.asr.pipeline import SpeechPipeline
+from services.asr.transcription.engine import Transcription, TranscriptionEngine
+from services.asr.transcription.queue import TranscriptionQueue
+from services.asr.turns.detector import TurnDetector
 from services.common.utterances import UtteranceEvent
 from tests.microphone import RATE, Sound
 
@@ -59,38 +59,38 @@ class SameWords:
         self.text = text
         self.heard: list[Sound] = []
 
-    def transcribe(self, sound: Sound, *, final: bool) -> Words:
+    def transcribe(self, sound: Sound, *, final: bool) -> Transcription:
         self.heard.append(sound)
-        return Words(self.text)
+        return Transcription(self.text)
 
     def close(self) -> None: ...
 
 
-class AtOnce(Desk):
+class AtOnce(TranscriptionQueue):
     """Transcribes when it is asked to."""
 
-    def __init__(self, engine: Transcriber) -> None:
+    def __init__(self, engine: TranscriptionEngine) -> None:
         super().__init__(engine)
         self._at_once = engine
 
-    def order(self, whose: object, sound: Sound, *, final: bool, take: Callable[[Words], None]) -> None:
-        take(self._at_once.transcribe(sound, final=final))
+    def submit(self, owner: object, sound: Sound, *, final: bool, then: Callable[[Transcription], None]) -> None:
+        then(self._at_once.transcribe(sound, final=final))
 
 
 class Line:
-    """A session's hearing at the end of a wire. `messages`: what it published, and when."""
+    """A session's pipeline at the end of a wire. `messages`: what it published, and when."""
 
-    def __init__(self, engine: Transcriber | str = "What is it?", detector: Detector | None = None) -> None:
+    def __init__(self, engine: TranscriptionEngine | str = "What is it?", voice: VoiceDetector | None = None) -> None:
         self.now = 1000.0
         self.messages: list[tuple[float, UtteranceEvent]] = []
         self.microphone, self.avatar = Encoder(), Encoder(1, 1)
         self.engine = SameWords(engine) if isinstance(engine, str) else engine
-        self.hearing = Hearing(
+        self.pipeline = SpeechPipeline(
             "s1",
             "run1",
-            turns=Turns(),
-            detector=detector or SileroDetector(),
-            desk=AtOnce(self.engine),
+            turns=TurnDetector(),
+            voice=voice or SileroVoiceDetector(),
+            queue=AtOnce(self.engine),
             publish=lambda message: self.messages.append((self.now, message)),
             now=lambda: self.now,
         )
@@ -102,8 +102,8 @@ class Line:
         avatar = np.pad(avatar, (0, max(0, len(microphone) - len(avatar))))[: len(microphone)]
         for heard, said in zip(self.microphone.packets(microphone), self.avatar.packets(avatar), strict=True):
             self.now += PACKET_S
-            self.hearing.hear_avatar(*said)
-            self.hearing.hear(*heard)
+            self.pipeline.hear_avatar(*said)
+            self.pipeline.hear(*heard)
         return began
 
     def kinds(self) -> list[str]:

@@ -2,15 +2,14 @@
 
 import json
 import math
+from datetime import date
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from services.asr.server import NewSession as Ears
-from services.asr.server import Spoken
+from services.asr.api import AvatarClause, ListenRequest
 from services.common.answering import Question
-from services.common.complaints import UNKNOWN
 from services.common.errors import invalid_request
 from services.common.settings import Settings, complaints
 from services.common.speech import Speech
@@ -25,7 +24,7 @@ BODIES: list[type[BaseModel]] = [
     *(Ask, Offer, StyleWanted, Which),
     *(Question, SearchRequest, CompletionRequest),
     *(Face, Speech, Style, UpTo),
-    *(Ears, Spoken, SpeakRequest),
+    *(ListenRequest, AvatarClause, SpeakRequest),
 ]
 
 VALUES: list[Any] = [
@@ -34,12 +33,13 @@ VALUES: list[Any] = [
     *([], [None], [5], [{}], [{"t0": "x", "t1": -1, "pcm_b64": "!"}], [{"t": 0, "v": "XX"}], [{"role": "x"}], {}),
 ]
 
-PYDANTICS = ("Input", "should", "Field required", "valid", "pattern", "parse", "Value error")
+PYDANTICS = ("Input", "should", "Field required", "pattern", "parse", "Value error", "Assertion")
+"""Words of pydantic's sentences that are not for people."""
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: f"{body.__module__}.{body.__name__}")
 def test_every_refusal_is_in_our_own_words(body: type[BaseModel]) -> None:
-    """For every body of every service and every wrong value of every field: sentences, none of them the library's."""
+    """For every body of every service and every wrong value of every field: sentences that begin with the field."""
     refusals = 0
     bodies: list[Any] = [[], "x", None, {}, *({field: value} for field in body.model_fields for value in VALUES)]
     for sent in bodies:
@@ -49,8 +49,9 @@ def test_every_refusal_is_in_our_own_words(body: type[BaseModel]) -> None:
             refusals += 1
             for each in invalid_request(error.errors()).more["errors"]:
                 said = each["message"]
-                assert not any(word in said for word in (*PYDANTICS, UNKNOWN)), (sent, said)
+                assert not any(word in said for word in PYDANTICS), (sent, said)
                 assert said.endswith("."), said
+                assert said.startswith((each["field"], "The body")), said
     assert refusals > 4
 
 
@@ -59,7 +60,7 @@ def test_every_refusal_is_in_our_own_words(body: type[BaseModel]) -> None:
     [
         (Ask, {}, "text is missing."),
         (Ask, {"text": 7}, "text must be a string."),
-        (Ask, {"text": "x" * 4001}, "text must not have more than 4000 characters."),
+        (Ask, {"text": "x" * 4001}, "text must have at most 4000 characters."),
         (Ask, {"text": " "}, "text: there is nothing but white space in it."),
         (Ask, {"text": "Hi", "session": "../etc"}, "session must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -."),
         (UpTo, {"turn": 0}, "turn must be 1 or more."),
@@ -79,6 +80,34 @@ def test_the_sentence_names_the_field_and_what_is_expected(adapter: Any, sent: A
     """As whoever sent it reads it."""
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(adapter).validate_python(sent)
+    assert invalid_request(refused.value.errors()).detail == said
+
+
+class Rare(BaseModel):
+    """Fields for which there are no words of our own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    day: date = date(2026, 1, 1)
+    pair: tuple[int, int] = (1, 2)
+    share: float = 0.5
+    names: list[str] = []
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"day": []}, "day must be a valid date."),
+        ({"pair": 5}, "pair must be a valid tuple."),
+        ({"share": []}, "share must be a valid number."),
+        ({"names": "x"}, "names must be a valid list."),
+        ({"colour": "red"}, "colour: extra inputs are not permitted."),
+    ],
+)
+def test_what_has_no_words_of_ours_has_pydantics(sent: dict[str, Any], said: str) -> None:
+    """In our form: the field first, and what it must be."""
+    with pytest.raises(ValidationError) as refused:
+        Rare.model_validate(sent)
     assert invalid_request(refused.value.errors()).detail == said
 
 

@@ -29,6 +29,7 @@ EXAMPLES: list[BaseModel] = [
     utterances.SpeechResumed(**UTTERANCE),
     utterances.TurnOver(**UTTERANCE, text="What is it?", end_of_turn_delay=600, transcription_delay=80),
     utterances.Dismissed(**UTTERANCE, reason="noise"),
+    utterances.ListeningEnded(**UTTERANCE, reason="fault"),
 ]
 
 ANSWERS: list[BaseModel] = [

@@ -48,7 +48,7 @@ async def test_a_bad_message_is_answered_and_the_socket_stays_open(stack: Stack)
             ('{"type":"user_speaking","speaking":7}', "speaking must be true or false."),
             ('{"type":"user_speaking","speaking":"yes"}', "speaking must be true or false."),
             ('{"type":"start_reply","text":"  "}', "text: there is nothing but white space in it."),
-            (json.dumps({"type": "start_reply", "text": "x" * 4001}), "text must not have more than 4000 characters."),
+            (json.dumps({"type": "start_reply", "text": "x" * 4001}), "text must have at most 4000 characters."),
             ('{"type":"start_reply","text":NaN}', "text must be a string."),
             ('{"type":"set_style"}', "style is missing."),
             ('{"type":"set_style","style":"neon"}', "style: there is no 'neon'; choose one of studio, night."),

@@ -4,7 +4,7 @@ import pytest
 
 from services.common import tokens
 from services.common.answering import Delta
-from services.common.utterances import SpeechStarted, TurnOver
+from services.common.utterances import ListeningEnded, SpeechStarted, TurnOver
 from tests.orchestrator.conftest import SECRET, Stack
 from tests.orchestrator.serving import until
 from tests.orchestrator.speaking import DELAYS, TEXT, begin_to_speak, transcribed
@@ -125,3 +125,19 @@ async def test_asr_knows_what_the_avatar_says(stack: Stack) -> None:
         await page.say("cancel")
         await until(lambda: stack.asr.spoken[-1] == (session, 1, ""))
     assert avatar.cancelled == 1
+
+
+async def test_asr_that_cannot_go_on_in_a_session_is_told_again(stack: Stack) -> None:
+    """What it had begun counts as nothing, pages know that they have no ears, and soon they have."""
+    stack.renderer.by_itself = False
+    opened = await transcribed(stack)
+    async with stack.page(opened) as page:
+        await begin_to_speak(stack, opened, page)
+        await stack.hear(opened, SpeechStarted, onset_ms=80)
+        await page.state("paused")
+        stack.asr.listens.clear()
+        await stack.hear(opened, ListeningEnded, reason="fault")
+        await page.state("speaking")
+        await page.until(lambda e: e.type == "state" and not e.ears)
+        await until(lambda: opened["session"] in stack.asr.listens)
+        await page.until(lambda e: e.type == "state" and e.ears)

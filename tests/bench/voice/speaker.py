@@ -9,7 +9,7 @@ import soxr
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from services.asr.judging import plain
+from services.asr.text import plain_words
 from services.common.bus import RedisBus
 from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, TurnOver, UtteranceEvent
 from tests.bench.report import say
@@ -53,7 +53,7 @@ class Speaker:
             scores.missed.append(said)
             return
         text = " ".join(m.text for _, m in over if isinstance(m, TurnOver))
-        wrong = (Levenshtein.distance(plain(text), plain(said.text)), len(plain(said.text)))
+        wrong = (Levenshtein.distance(plain_words(text), plain_words(said.text)), len(plain_words(said.text)))
         scores.words[said.room].append(wrong)
         if said.room in ("quiet", "20 dB"):
             scores.voices[said.voice].append(wrong)

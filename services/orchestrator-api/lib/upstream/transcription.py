@@ -15,7 +15,7 @@ from services.common.background import Background
 from services.common.bus import Bus
 from services.common.logs import logger
 from services.common.messages import SERVICES_CHANNEL, Heartbeat
-from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, UtteranceEvent
+from services.common.utterances import UTTERANCE_EVENTS, UTTERANCES_PATTERN, ListeningEnded, UtteranceEvent
 from services.orchestrator_api.lib.upstream.asr import Asr
 from services.orchestrator_api.lib.upstream.http import ServiceError
 
@@ -90,7 +90,14 @@ class Transcription:
                 logger().warning("not understood", channel=channel, reason=str(error.errors()[0]["msg"]))
 
     def _on_heard(self, heard: UtteranceEvent) -> None:
-        if transcribed := self._wanted.get(heard.session):
+        transcribed = self._wanted.get(heard.session)
+        if transcribed is None:
+            return
+        if isinstance(heard, ListeningEnded):  # asr is told again with the next round
+            logger().debug("asr listens no longer", session=heard.session, reason=heard.reason)
+            self._open.discard(heard.session)
+            transcribed.heard_by(None)
+        else:
             transcribed.hear(heard)
 
     def _on_beat(self, beat: Heartbeat) -> None:

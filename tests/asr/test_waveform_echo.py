@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from services.asr.echo import STALE, TIMES, WINDOW, EchoGuard
-from services.asr.engine import RATE, Sound
-from services.asr.voice import FRAME
+from services.asr.audio.sound import RATE, Sound
+from services.asr.audio.vad import FRAME
+from services.asr.echo.waveform import STALE, TIMES, WINDOW, WaveformEchoGuard
 
 DELAY = RATE * 100 // 1000
 SOFTER = 0.3
@@ -19,7 +19,7 @@ class Room:
     """The avatar speaks all the time; each frame of the microphone is an echo of it or somebody else's sound."""
 
     def __init__(self) -> None:
-        self.guard = EchoGuard()
+        self.guard = WaveformEchoGuard()
         self._avatar, self._other = voice(12, 1), voice(12, 2)
         self._now = 0
         self.pass_by(1.0)
