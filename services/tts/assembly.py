@@ -9,7 +9,7 @@ import soxr
 
 from services.common.speech import CHUNK_MS, Chunk, Speech, Viseme, VisemeAt, Word
 from services.tts.engine import Line, Part, Pcm
-from services.tts.visemes import shapes
+from services.tts.visemes.shapes import shapes
 
 GRID_MS = 20
 """Chunks end on multiples of this, and so does the utterance: other utterances can follow sample-exact."""

@@ -9,12 +9,12 @@ import yaml
 from services.common.errors import Problem
 from services.common.logs import logger
 from services.tts.engine import Engine, Learner, SynthesisFailed, Voice, family_of
-from services.tts.espeak_engine import PREFIX, EspeakEngine
+from services.tts.espeak.engine import PREFIX, EspeakEngine
 from services.tts.settings import TtsSettings
 from services.tts.text.lines import Speaking
 
 if TYPE_CHECKING:
-    from services.tts.xtts_engine import XttsEngine
+    from services.tts.xtts.engine import XttsEngine
 
 VOICES = Path(__file__).parent / "voices"
 _ESPEAK_DEFAULT = PREFIX + "en-us"
@@ -144,11 +144,11 @@ def _xtts(settings: TtsSettings) -> "XttsEngine":
     try:
         import torch
 
-        from services.tts.tracking import track_line
+        from services.tts.visemes.tracking import track_line
         from services.tts.xtts.decoder import Decoder
+        from services.tts.xtts.engine import XttsEngine
         from services.tts.xtts.vocoder import Vocoder
         from services.tts.xtts.weights import load as load_weights
-        from services.tts.xtts_engine import XttsEngine
     except ModuleNotFoundError as error:
         raise SynthesisFailed(f"XTTS needs its own environment ({error}): make setup-xtts.") from error
     gpu = torch.cuda.is_available()
@@ -167,8 +167,8 @@ def _xtts(settings: TtsSettings) -> "XttsEngine":
 
 
 def _piper(name: str, settings: TtsSettings) -> Engine:
-    from services.tts.piper_engine import PiperEngine
-    from services.tts.piper_model import PiperModel
+    from services.tts.piper.engine import PiperEngine
+    from services.tts.piper.model import PiperModel
 
     about = yaml.safe_load((VOICES / name / "voice.yaml").read_text())
     weights = Path(str(files(about["package"]))) / "data" / f"{about['model']}.onnx"

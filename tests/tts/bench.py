@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from services.common.speech import VISEMES, VisemeAt, Word
 from services.tts.engine import Line, Pcm, Voice
-from services.tts.espeak_engine import EspeakEngine
-from services.tts.mouth_model import Listener, mouth_model
-from services.tts.spectrum import Spectrum
+from services.tts.espeak.engine import EspeakEngine
 from services.tts.text.lines import lines_of
-from services.tts.tracking import Tracker
 from services.tts.training.speech import HELD_OUT, Said, Speaks, instant, say
-from services.tts.visemes import shapes
+from services.tts.visemes.mouth_model import Listener, mouth_model
+from services.tts.visemes.shapes import shapes
+from services.tts.visemes.spectrum import Spectrum
+from services.tts.visemes.tracking import Tracker
 from tests.tts.flite import UNKNOWN, FliteEngine
 
 _CORPUS = Path(__file__).parents[2] / "corpus"

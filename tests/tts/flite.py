@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from services.tts.engine import Line, Part, Phone, Voice
-from services.tts.phones import script
+from services.tts.espeak.phones import script
 
 _IPA = {
     "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ", "aw": "a ʊ", "ax": "ə", "axr": "ɚ", "ay": "a ɪ", "b": "b", "ch": "tʃ",

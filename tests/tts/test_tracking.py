@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import soxr
 
+import services.tts.piper.engine as piper_engine
 from services.common.speech import VisemeAt, Word
-from services.tts import piper_engine
 from services.tts.engine import Line, Part, Pcm, Phone, Written
-from services.tts.espeak_engine import EspeakEngine
-from services.tts.piper_engine import PiperEngine
+from services.tts.espeak.engine import EspeakEngine
+from services.tts.piper.engine import PiperEngine
 from services.tts.settings import TtsSettings
-from services.tts.tracking import LATENCY_MS, VisemeTracker, track, track_line
 from services.tts.training.speech import HELD_OUT, Said, instant, say
+from services.tts.visemes.tracking import LATENCY_MS, VisemeTracker, track, track_line
 from tests.tts.bench import Score, judge
 from tests.tts.conftest import serving, sound_of
 

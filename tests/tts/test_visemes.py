@@ -10,12 +10,12 @@ import pytest
 from services.common.speech import VISEMES
 from services.tts.catalog import Catalog, load
 from services.tts.engine import Line, Part, Phone, Voice, Written
-from services.tts.espeak import espeak
-from services.tts.espeak_engine import spelled
-from services.tts.phones import groups, script
-from services.tts.piper_model import PiperModel
+from services.tts.espeak.engine import spelled
+from services.tts.espeak.library import espeak
+from services.tts.espeak.phones import groups, script
+from services.tts.piper.model import PiperModel
 from services.tts.settings import TtsSettings
-from services.tts.visemes import shapes, viseme
+from services.tts.visemes.shapes import shapes, viseme
 
 RATE = 22050
 

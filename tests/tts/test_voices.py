@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from services.common.errors import Problem
-from services.tts.recordings import RATE, Recording, check, pitch, read, snr_db, speakers_apart
+from services.tts.cloning.recordings import RATE, Recording, check, pitch, read, snr_db, speakers_apart
 from services.tts.settings import TtsSettings
 from tests.tts.conftest import Tts, serving, sound_of
 

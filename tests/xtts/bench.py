@@ -22,9 +22,9 @@ import torch
 from services.common.speech import VisemeAt, Word
 from services.tts.engine import Line, Pcm, Written
 from services.tts.xtts.decoder import Decoder
+from services.tts.xtts.engine import XttsEngine
 from services.tts.xtts.vocoder import Vocoder, Window
 from services.tts.xtts.weights import Loaded, load
-from services.tts.xtts_engine import XttsEngine
 from tests.xtts.published import SPEAKERS, TINY, TRUE, publish, small_vocoder
 
 TEXT = "Everything runs on your own machine, and nothing that you say ever leaves it unless you want it to."

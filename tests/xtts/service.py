@@ -26,10 +26,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def foretold() -> Iterator[None]:
     """The engine's mouth shapes are the test's own."""
-    stand_in = ModuleType("services.tts.tracking")
+    stand_in = ModuleType("services.tts.visemes.tracking")
     stand_in.track_line = Foretold  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "services.tts.tracking", stand_in)
+        patch.setitem(sys.modules, "services.tts.visemes.tracking", stand_in)
         yield
 
 

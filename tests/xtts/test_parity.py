@@ -10,10 +10,10 @@ import torch
 
 from services.tts.engine import Line, SynthesisFailed, Voice, Written
 from services.tts.xtts.decoder import Decoder
+from services.tts.xtts.engine import XttsEngine
 from services.tts.xtts.sampling import Sampling
 from services.tts.xtts.vocoder import Vocoder, Window
 from services.tts.xtts.weights import Loaded, load
-from services.tts.xtts_engine import XttsEngine
 from tests.xtts.published import SPEAKERS
 from tests.xtts.tracker import Foretold
 

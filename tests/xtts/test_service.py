@@ -185,7 +185,7 @@ def test_a_voice_lives(weights: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         assert [(v["language"], v["cloned"]) for v in mine if v["name"] == "anna"] == [("de", True)]
         assert "anna" not in service.client.get(f"{service.url}/v1/voices").text
 
-    import services.tts.xtts_engine as engine
+    import services.tts.xtts.engine as engine
 
     monkeypatch.setattr(engine, "condition", lambda *_: pytest.fail("learnt anew"))
     with xtts(weights, voices, tts_voice="anna") as service:

@@ -13,11 +13,11 @@ from torch.nn import functional
 
 from services.common.speech import VISEMES
 from services.tts.catalog import load
-from services.tts.mouth_model import AHEAD, PAST, TAPS, WEIGHTS, silence
 from services.tts.settings import TtsSettings
-from services.tts.spectrum import BANDS, HOP_MS, LOUD, Frames, Timbre
 from services.tts.training.augmentation import heard, other_voice
 from services.tts.training.speech import training_speech
+from services.tts.visemes.mouth_model import AHEAD, PAST, TAPS, WEIGHTS, silence
+from services.tts.visemes.spectrum import BANDS, HOP_MS, LOUD, Frames, Timbre
 
 _SEED = 20
 _LINES, _VERSIONS = 2000, 2  # spoken lines, and how often each is heard

@@ -11,9 +11,9 @@ from spellchecker import SpellChecker
 
 from services.common.speech import VISEMES
 from services.tts.engine import Engine, Line, Part, Pcm, Phone, Voice, Written
-from services.tts.espeak import espeak
-from services.tts.espeak_engine import EspeakEngine
-from services.tts.visemes import shapes
+from services.tts.espeak.engine import EspeakEngine
+from services.tts.espeak.library import espeak
+from services.tts.visemes.shapes import shapes
 
 VARIANTS = (
     "", "+f1", "+f2", "+f3", "+f4", "+f5", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+m8", "+klatt", "+klatt2",

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from services.common.errors import Problem
 from services.common.speech import VISEMES, VisemeAt, Word
-from services.tts.alignment import LAG, Alignment, Expected
 from services.tts.engine import Line, Pcm, Phone, Voice
-from services.tts.espeak import espeak
-from services.tts.espeak_engine import EspeakEngine
-from services.tts.mouth_model import AHEAD, Listener, mouth_model
-from services.tts.spectrum import HOP_MS, WINDOW_S
+from services.tts.espeak.engine import EspeakEngine
+from services.tts.espeak.library import espeak
 from services.tts.text.lines import lines_of
-from services.tts.visemes import shapes_of
+from services.tts.visemes.alignment import LAG, Alignment, Expected
+from services.tts.visemes.mouth_model import AHEAD, Listener, mouth_model
+from services.tts.visemes.shapes import shapes_of
+from services.tts.visemes.spectrum import HOP_MS, WINDOW_S
 
 LATENCY_MS = round((AHEAD + LAG - 0.5) * HOP_MS + WINDOW_S * 500)
 """How much more must have been made than is settled."""

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from services.tts.engine import Line, Part, Phone, Voice
-from services.tts.espeak import espeak
-from services.tts.phones import groups, script, units
+from services.tts.espeak.library import espeak
+from services.tts.espeak.phones import groups, script, units
 from services.tts.sound import LEAD_S, level, onset, settle
 
 _GAIN = 1.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.tts.engine import Pcm
-from services.tts.spectrum import SILENT, Frames, Spectrum, Timbre
+from services.tts.visemes.spectrum import SILENT, Frames, Spectrum, Timbre
 
 TAPS = ((-2, -1, 0, 1, 2), (-3, -2, -1, 0, 1), (-6, -3, 0), (-12, -6, 0))
 """Frames that each layer reads, relative to its own."""

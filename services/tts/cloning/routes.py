@@ -12,9 +12,9 @@ from services.common.complaints import Spelled
 from services.common.errors import Problem
 from services.common.logs import logger
 from services.tts.catalog import Catalog, bundled
-from services.tts.clones import RECORDING, Clone, Clones
+from services.tts.cloning.clones import RECORDING, Clone, Clones
+from services.tts.cloning.recordings import check, read
 from services.tts.engine import SynthesisFailed
-from services.tts.recordings import check, read
 from services.tts.settings import TtsSettings
 
 MAX_UPLOAD = 20 * 1024 * 1024

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.tts.engine import Line, Mark, Part, Phone, Voice
-from services.tts.espeak import espeak
-from services.tts.espeak_engine import spelled
-from services.tts.phones import Unit, groups, script
-from services.tts.piper_model import HOP, PiperModel
+from services.tts.espeak.engine import spelled
+from services.tts.espeak.library import espeak
+from services.tts.espeak.phones import Unit, groups, script
+from services.tts.piper.model import HOP, PiperModel
 from services.tts.sound import LEAD_S, level, onset, samples, settle
 
 _BEGIN, _PAD, _END = "^", "_", "$"

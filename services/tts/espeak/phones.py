@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import combinations, groupby
 
 from services.tts.engine import Line
-from services.tts.espeak import Sounding
+from services.tts.espeak.library import Sounding
 
 _UNIT = re.compile(r"[ˈˌ]*(?:[td][ʃʒɕʑ]|[^ˈˌ])[ːˑʲʰ.\u0300-\u036f]*")
 _ALONE_LIMIT = 4  # words in one group that are told apart by their sound; larger groups are divided evenly
