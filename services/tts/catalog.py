@@ -142,28 +142,12 @@ def _with_xtts(settings: TtsSettings) -> Catalog:
 def _xtts(settings: TtsSettings) -> "XttsEngine":
     """Raises SynthesisFailed with a sentence where it cannot be loaded."""
     try:
-        import torch
-
-        from services.tts.visemes.tracking import track_line
-        from services.tts.xtts.decoder import Decoder
-        from services.tts.xtts.engine import XttsEngine
-        from services.tts.xtts.vocoder import Vocoder
-        from services.tts.xtts.weights import load as load_weights
+        from services.tts.xtts.engine import load as load_xtts
     except ModuleNotFoundError as error:
         raise SynthesisFailed(f"XTTS needs its own environment ({error}): make setup-xtts.") from error
-    gpu = torch.cuda.is_available()
-    try:
-        loaded = load_weights(Path(settings.xtts_dir), torch.device("cuda" if gpu else "cpu"))
-        dtype = torch.float16 if gpu else torch.float32
-        decoder = Decoder(loaded.model.gpt, settings.xtts_voices, loaded.sampling, dtype=dtype, graphs=gpu)
-        decoder.warm()
-        if gpu:
-            loaded.model.gpt.gpt.cpu()  # the decoder has its own copy, at half the size
-        return XttsEngine(loaded, decoder, Vocoder(loaded.model.hifigan_decoder), track_line)
-    except torch.OutOfMemoryError as error:
-        raise SynthesisFailed(
-            "XTTS does not fit into the GPU's memory; lower XTTS_VOICES, or free some of it."
-        ) from error
+    from services.tts.visemes.tracking import track_line
+
+    return load_xtts(Path(settings.xtts_dir), settings.xtts_voices, track_line)
 
 
 def _piper(name: str, settings: TtsSettings) -> Engine:

@@ -20,7 +20,8 @@ from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import SessionId, Speech
 from services.tts.catalog import load
-from services.tts.cloning.routes import MAX_UPLOAD, Cloning, Language, routes
+from services.tts.cloning.cloning import Cloning
+from services.tts.cloning.routes import MAX_UPLOAD, Language, routes
 from services.tts.settings import TtsSettings
 from services.tts.speaking import Cancelled, Speaker
 from services.tts.text.lines import lines_of

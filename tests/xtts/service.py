@@ -1,10 +1,8 @@
 """A real tts service with the XTTS engine: random weights, small, on the CPU; the bus is in memory."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -26,10 +24,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def foretold() -> Iterator[None]:
     """The engine's mouth shapes are the test's own."""
-    stand_in = ModuleType("services.tts.visemes.tracking")
-    stand_in.track_line = Foretold  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "services.tts.visemes.tracking", stand_in)
+        patch.setattr("services.tts.visemes.tracking.track_line", Foretold)
         yield
 
 

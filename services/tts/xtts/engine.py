@@ -5,26 +5,22 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
 
 from services.common.logs import logger
-from services.common.speech import VisemeAt, Word
-from services.tts.engine import Line, Part, Pcm, SynthesisFailed, Voice, Written, family_of
-from services.tts.sound import LEAD_S, Sound, level, onset, samples, settle
+from services.tts.engine import Line, Part, SynthesisFailed, Voice, Written, family_of
+from services.tts.sound import Sound
+from services.tts.visemes.tracking import VisemeTracker
 from services.tts.xtts.batch import Batch, Utterance
 from services.tts.xtts.conditioning import Conditioning, condition, keep, kept
 from services.tts.xtts.decoder import Decoder
+from services.tts.xtts.line_sound import LineSound
 from services.tts.xtts.vocoder import Vocoder
 from services.tts.xtts.weights import Loaded
+from services.tts.xtts.weights import load as load_weights
 
 PREFIX = "xtts-"
-_FIRST_S, _NEXT_S = 0.16, 0.32  # of a part
-_LEAD_LIMIT_S = 0.6  # silence before the first sound is cut up to here; a line that stays silent is spoken as it is
-_TAIL_S = 0.04  # kept after the last sound
-_LAG_S = 0.07  # how far the tracker is behind, until it is known
 _FEWEST_FRAMES = 5
 _DIGIT = re.compile(r"[0-9]")
 _HINDI_DIGITS = ["शून्य", "एक", "दो", "तीन", "चार", "पाँच", "छह", "सात", "आठ", "नौ"]
@@ -34,24 +30,7 @@ _CHARACTERS = {  # what the model says at once without losing its way, as the li
 }  # fmt: skip
 
 
-class Settled(Protocol):
-    """Changes of shape and words that are certain by now, in ms from the line's start; complete before `until_ms`."""
-
-    @property
-    def visemes(self) -> list[VisemeAt]: ...
-    @property
-    def words(self) -> list[Word]: ...
-    @property
-    def until_ms(self) -> int: ...
-
-
-class Tracker(Protocol):
-    """Listens to one line's sound."""
-
-    def feed(self, pcm: Pcm, final: bool) -> Settled: ...
-
-
-Track = Callable[[Line, int], Tracker]
+Track = Callable[[Line, int], VisemeTracker]
 """A tracker for a line whose sound comes at so many Hz."""
 
 
@@ -98,7 +77,7 @@ class XttsEngine:
         conditioning = self._known.get(line.voice.name)
         if conditioning is None:
             raise SynthesisFailed(f"The voice {line.voice.name!r} was removed.")
-        speech = _Stream(self._vocoder.rate, self._track(line, self._vocoder.rate))
+        speech = LineSound(self._vocoder.rate, self._track(line, self._vocoder.rate))
         *before, last = self._readings(line.words, line.voice.language)
         for reading in (*before, last):
             utterance = Utterance(conditioning.style, conditioning.speaker, reading)
@@ -136,63 +115,22 @@ class XttsEngine:
         return tokens
 
 
-class _Stream:
-    """One line's sound, cut into parts as soon as it is known which shapes and words belong to them. Pure."""
-
-    def __init__(self, rate: int, tracker: Tracker) -> None:
-        self._rate, self._tracker = rate, tracker
-        self._lead: Sound | None = np.zeros(0, np.float32)  # silence so far; None: the first sound has come
-        self._held: Pcm = np.zeros(0, np.int16)  # made and not yet handed out
-        self._sent = 0  # samples
-        self._settled = 0  # samples whose shapes and words are certain
-        self._lag = round(_LAG_S * rate)  # samples that the tracker is behind
-        self._visemes: list[VisemeAt] = []
-        self._words: list[Word] = []
-
-    def missing(self) -> int:
-        """How many more samples the next part takes."""
-        return self._size() + self._lag - len(self._held)
-
-    def push(self, sound: Sound, pause_ms: int | None) -> Iterator[Part]:
-        """The parts that are complete with this sound; with a pause, which ends the line, all that is left."""
-        over = pause_ms is not None
-        sound = level(sound, 1.0)
-        if self._lead is not None:
-            sound = np.concatenate([self._lead, sound])
-            begins = onset(sound)
-            if begins == len(sound) and len(sound) < _LEAD_LIMIT_S * self._rate and not over:
-                self._lead = sound
-                return
-            self._lead = None
-            sound = sound[max(0, begins - round(LEAD_S * self._rate)) :] if begins < len(sound) else sound
-        pcm = samples(sound) if pause_ms is None else self._ending(sound, pause_ms)
-        made = self._sent + len(self._held) + len(pcm)
-        found = self._tracker.feed(pcm, over)
-        self._visemes += found.visemes
-        self._words += found.words
-        self._settled = made if over else min(made, found.until_ms * self._rate // 1000)
-        self._lag = max(self._lag, made - self._settled)
-        self._held = np.concatenate([self._held, pcm])
-        while self._settled - self._sent >= self._size() and len(self._held) > self._size():
-            yield self._part(self._size(), last=False)
-        if over:
-            yield self._part(len(self._held), last=True)
-
-    def _size(self) -> int:
-        return round((_NEXT_S if self._sent else _FIRST_S) * self._rate)
-
-    def _part(self, size: int, *, last: bool) -> Part:
-        pcm, self._held = self._held[:size], self._held[size:]
-        self._sent += size
-        part = Part(pcm, (), last, tuple(self._visemes), tuple(self._words))
-        self._visemes, self._words = [], []
-        return part
-
-    def _ending(self, sound: Sound, pause_ms: int) -> Pcm:
-        """The last stretch: up to its last sound, and the pause."""
-        end = len(sound) - onset(sound[::-1])
-        end = min(end + round(_TAIL_S * self._rate), len(sound))
-        return settle(sound, end, end + round(pause_ms * self._rate / 1000))
+def load(folder: Path, rows: int, track: Track) -> XttsEngine:
+    """The engine with the weights in `folder`, for `rows` utterances at once: on a GPU in half precision where there is
+    one. Raises SynthesisFailed with a sentence where it cannot be loaded."""
+    gpu = torch.cuda.is_available()
+    try:
+        loaded = load_weights(folder, torch.device("cuda" if gpu else "cpu"))
+        dtype = torch.float16 if gpu else torch.float32
+        decoder = Decoder(loaded.model.gpt, rows, loaded.sampling, dtype=dtype, graphs=gpu)
+        decoder.warm()
+        if gpu:
+            loaded.model.gpt.gpt.cpu()  # the decoder has its own copy, at half the size
+        return XttsEngine(loaded, decoder, Vocoder(loaded.model.hifigan_decoder), track)
+    except torch.OutOfMemoryError as error:
+        raise SynthesisFailed(
+            "XTTS does not fit into the GPU's memory; lower XTTS_VOICES, or free some of it."
+        ) from error
 
 
 def slug(name: str) -> str:
