@@ -23,7 +23,7 @@ from services.tts.catalog import load
 from services.tts.cloning.cloning import Cloning
 from services.tts.cloning.routes import MAX_UPLOAD, Language, routes
 from services.tts.settings import TtsSettings
-from services.tts.speaking import Cancelled, Speaker
+from services.tts.speaker import CancelledTurns, Speaker
 from services.tts.text.lines import lines_of
 
 MAX_TEXT = 10_000
@@ -60,7 +60,7 @@ class SpeakRequest(BaseModel):
 
 def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
     """The service; the voices are loaded and warm when it starts to listen."""
-    cancelled = Cancelled()
+    cancelled = CancelledTurns()
     catalog = load(settings)
     cloning = Cloning(settings, catalog)
     speaker = Speaker(catalog, cancelled, settings.tts_threads)
@@ -84,7 +84,7 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
                 cancelled.forget(order.session)
 
     def heartbeat() -> Heartbeat:
-        return Heartbeat(service="tts", instance=INSTANCE, sessions=speaker.speaking, capacity=speaker.workers)
+        return Heartbeat(service="tts", instance=INSTANCE, sessions=speaker.active, capacity=speaker.workers)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI, background: Background) -> AsyncIterator[None]:
@@ -109,7 +109,7 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
         cloning.permit(request.voice, request.voice_token)
         voice = catalog.choose(request.voice, request.language)
         # Ten thousand characters take a while to plan: nobody else waits for that.
-        lines = await asyncio.to_thread(lines_of, request.text, voice, catalog.beside(voice))
+        lines = await asyncio.to_thread(lines_of, request.text, voice, catalog.voices_beside(voice))
         messages = speaker.speak(request.session, request.turn, lines, request.sr or voice.sample_rate)
         # The first message is awaited here, so that a voice that fails is an error and not a broken stream.
         first = await anext(messages, None)

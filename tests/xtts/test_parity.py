@@ -241,6 +241,6 @@ def _engine(loaded: Loaded) -> XttsEngine:
 
 
 def _voice(engine: XttsEngine, language: str) -> Voice:
-    voice = engine.voices[0].speaking(language)
+    voice = engine.voices[0].in_language(language)
     assert voice is not None
     return voice

@@ -83,7 +83,7 @@ def test_sound_is_the_librarys(weights: Path, tmp_path: Path) -> None:
         heard = sound_of(service.say("Hello there.", voice=SPEAKER)).astype(float) / 32767
         settings = TtsSettings(tts_engine="xtts", xtts_dir=str(weights), voices_dir=str(tmp_path / "v"), xtts_voices=1)
         catalog = load_catalog(settings)
-        model = catalog.learner._loaded.model  # type: ignore[union-attr]
+        model = catalog.cloning_engine._loaded.model  # type: ignore[union-attr]
         speaker = model.speaker_manager.speakers["Damien Black"]
         made = model.inference(
             "hello there.",

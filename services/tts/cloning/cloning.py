@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from services.common.errors import Problem
 from services.common.logs import logger
 from services.tts.catalog import Catalog, bundled
-from services.tts.cloning.clones import RECORDING, Clone, Clones
 from services.tts.cloning.recordings import check, read
+from services.tts.cloning.store import RECORDING, Clone, CloneStore
 from services.tts.engine import SynthesisFailed
 from services.tts.settings import TtsSettings
 
@@ -49,11 +49,11 @@ class Cloning:
     def __init__(self, settings: TtsSettings, catalog: Catalog) -> None:
         self.engine = settings.tts_engine
         self.catalog = catalog
-        self.clones = Clones(Path(settings.voices_dir), {*catalog.voices, *bundled()})
-        self._learner = catalog.learner
+        self.clones = CloneStore(Path(settings.voices_dir), {*catalog.voices, *bundled()})
+        self._learner = catalog.cloning_engine
         for clone in self.clones.all():
             self._take_up(clone)
-        if catalog.learner is not None:
+        if catalog.cloning_engine is not None:
             self._choose_default(settings.tts_voice)
 
     def _choose_default(self, wanted: str) -> None:

@@ -13,8 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from services.common.errors import Problem
-
-Sound = NDArray[np.float32]
+from services.tts.sound import Sound
 
 RATE = 22050
 SHORTEST_S, LONGEST_S = 6.0, 30.0

@@ -26,14 +26,14 @@ def bearer(authorization: Annotated[str | None, Header()] = None) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-Token = Annotated[str | None, Depends(bearer)]
+BearerToken = Annotated[str | None, Depends(bearer)]
 
 
 def routes(cloning: Cloning) -> APIRouter:
     router = APIRouter(prefix="/v1/voices", tags=["voices"])
 
     @router.get("")
-    async def voices(token: Token) -> list[VoiceInfo]:
+    async def voices(token: BearerToken) -> list[VoiceInfo]:
         """Every voice that `speak` accepts, the engine's own first; of the cloned ones those that the token opens."""
         return cloning.listed(token)
 
@@ -57,12 +57,12 @@ def routes(cloning: Cloning) -> APIRouter:
         return await asyncio.to_thread(cloning.add, name, sent, language.lower(), statement.strip())
 
     @router.get("/{name}")
-    async def about(name: str, token: Token) -> CloneInfo:
+    async def about(name: str, token: BearerToken) -> CloneInfo:
         """A cloned voice and what was consented to; for whoever has its token."""
         return cloning.shown(cloning.clones.get(name, token))
 
     @router.delete("/{name}", status_code=204)
-    async def delete(name: str, token: Token) -> None:
+    async def delete(name: str, token: BearerToken) -> None:
         """Remove a cloned voice with everything derived from it."""
         cloning.clones.get(name, token)
         await asyncio.to_thread(cloning.remove, name)

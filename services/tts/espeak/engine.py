@@ -8,7 +8,7 @@ import numpy as np
 
 from services.tts.engine import Line, Part, Phone, Voice
 from services.tts.espeak.library import espeak
-from services.tts.espeak.phones import groups, script, units
+from services.tts.espeak.phones import groups, spoken_text, units
 from services.tts.sound import LEAD_S, level, onset, settle
 
 _GAIN = 1.0
@@ -31,7 +31,7 @@ class EspeakEngine:
         """It holds nothing that has to be given back."""
 
     def speak(self, line: Line) -> Iterator[Part]:
-        said = script(line)
+        said = spoken_text(line)
         language = line.voice.language
         reading = espeak().read(said.text, language)
         sound = level(reading.pcm.astype(np.float32) / np.float32(32768), _GAIN)

@@ -52,7 +52,7 @@ _Callback = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_short), c.c_int, c.POINTER(_Event
 
 
 @dataclass(frozen=True, slots=True)
-class Sounding:
+class Phoneme:
     """A phoneme as espeak places it: IPA ("" is silence), where in the text its word begins, its first sample."""
 
     ipa: str
@@ -65,7 +65,7 @@ class Reading:
     """How espeak reads a text."""
 
     pcm: Pcm
-    phonemes: tuple[Sounding, ...]
+    phonemes: tuple[Phoneme, ...]
 
 
 class Espeak:
@@ -83,7 +83,7 @@ class Espeak:
         for tag, voice in self._listed():
             self._voices.setdefault(tag, voice)
         self._pcm: list[bytes] = []
-        self._phonemes: list[Sounding] = []
+        self._phonemes: list[Phoneme] = []
         self._callback = _Callback(self._receive)  # kept: C holds no reference to it
         self._library.espeak_SetSynthCallback(self._callback)
 
@@ -123,7 +123,7 @@ class Espeak:
                 ipa = event.id.string.decode(errors="ignore")
                 # "(en)" marks a change of language within the text: not a sound.
                 if not ipa.startswith("("):
-                    self._phonemes.append(Sounding(ipa, event.text_position - 1, event.sample))
+                    self._phonemes.append(Phoneme(ipa, event.text_position - 1, event.sample))
             i += 1
         return 0
 

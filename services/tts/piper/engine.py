@@ -8,7 +8,7 @@ import numpy as np
 from services.tts.engine import Line, Mark, Part, Phone, Voice
 from services.tts.espeak.engine import spelled
 from services.tts.espeak.library import espeak
-from services.tts.espeak.phones import Unit, groups, script
+from services.tts.espeak.phones import Unit, groups, spoken_text
 from services.tts.piper.model import HOP, PiperModel
 from services.tts.sound import LEAD_S, level, onset, samples, settle
 
@@ -36,7 +36,7 @@ class PiperEngine:
         """It holds nothing that has to be given back."""
 
     def speak(self, line: Line) -> Iterator[Part]:
-        said = script(line)
+        said = spoken_text(line)
         language = self._model.language
         spoken = list(
             groups(espeak().read(said.text, language).phonemes, said, lambda word: spelled(word, language))

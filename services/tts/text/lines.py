@@ -9,7 +9,7 @@ from itertools import groupby
 from services.common.errors import Problem
 from services.tts.engine import Line, Mark, Voice, Written, family_of
 from services.tts.text.cleaning import BREAK, clean
-from services.tts.text.english import say
+from services.tts.text.english import spoken_form
 from services.tts.text.lexicon import BEFORE_A_NUMBER, ENDINGS, MONTH_SHORT, TITLES
 from services.tts.text.scripts import LATIN, languages, scripts_in
 
@@ -34,7 +34,7 @@ _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?: \d{3})+)(?![\d,]|\.\d)")
 _WIDE_STOPS = re.compile(r"(?<=[。，、；：！？।])(?=\S)")
 _JOINERS = frozenset(["and", "but", "or", "because", "which", "that", "when", "while", "so", "if"])
 
-Speaking = Callable[[str], Voice | None]
+VoiceFor = Callable[[str], Voice | None]
 """The voice for a language tag, if there is one."""
 
 
@@ -49,7 +49,7 @@ class Token:
     voice: Voice | None
 
 
-def lines_of(text: str, voice: Voice, speaking: Speaking) -> list[Line]:
+def lines_of(text: str, voice: Voice, voice_for: VoiceFor) -> list[Line]:
     """The lines of a text; none if it has nothing that is said (only marks or emoji).
 
     Words in another script are given to a voice for it. Raises `Problem` 422 where no word can be said by any voice.
@@ -57,7 +57,7 @@ def lines_of(text: str, voice: Voice, speaking: Speaking) -> list[Line]:
     lines: list[Line] = []
     unsaid: Counter[str] = Counter()
     for thought in clean(text).split(BREAK):
-        tokens = _with_voices(_tokens(thought), voice, speaking)
+        tokens = _with_voices(_tokens(thought), voice, voice_for)
         unsaid.update(script for token in tokens if token.voice is None for script in scripts_in(token.core))
         made = [line for sentence in _sentences(tokens) for line in _lines(sentence, first=not lines)]
         if lines and made:
@@ -127,22 +127,22 @@ def _token(word: str, following: str | None) -> Token:
     return Token(word, bare, mark, ends, None)
 
 
-def _with_voices(tokens: Sequence[Token], voice: Voice, speaking: Speaking) -> list[Token]:
+def _with_voices(tokens: Sequence[Token], voice: Voice, voice_for: VoiceFor) -> list[Token]:
     """Give each word a voice that can say it; what has no letters goes with the word before."""
     given: list[Token] = []
     now: Voice | None = voice
     for token in tokens:
         scripts = scripts_in(token.core)
         if scripts:
-            now = _voice_for(Counter(scripts).most_common(1)[0][0], voice, speaking)
+            now = _voice_for(Counter(scripts).most_common(1)[0][0], voice, voice_for)
         given.append(replace(token, voice=now or (None if scripts else voice)))
     return given
 
 
-def _voice_for(script: str, voice: Voice, speaking: Speaking) -> Voice | None:
+def _voice_for(script: str, voice: Voice, voice_for: VoiceFor) -> Voice | None:
     if script == LATIN or voice.language.split("-")[0] in languages(script):
         return voice
-    return next((found for tag in languages(script)[:1] if (found := speaking(tag))), None)
+    return next((found for tag in languages(script)[:1] if (found := voice_for(tag))), None)
 
 
 def _sentences(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -177,7 +177,7 @@ def _written(tokens: Sequence[Token], voice: Voice | None) -> list[Written]:
     for i, token in enumerate(tokens):
         spoken = ""
         if voice is not None:
-            spoken = say(cores, i) if voice.language.startswith("en") else _plain(token.core)
+            spoken = spoken_form(cores, i) if voice.language.startswith("en") else _plain(token.core)
         text = token.text.replace("\u00a0", " ")
         if spoken:
             words.append(Written(waiting + text, spoken.lower() if shouted else spoken, token.mark))

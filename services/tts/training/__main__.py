@@ -17,7 +17,7 @@ from services.tts.settings import TtsSettings
 from services.tts.training.augmentation import heard, other_voice
 from services.tts.training.speech import training_speech
 from services.tts.visemes.mouth_model import AHEAD, PAST, TAPS, WEIGHTS, silence
-from services.tts.visemes.spectrum import BANDS, HOP_MS, LOUD, Frames, Timbre
+from services.tts.visemes.spectrum import BANDS, HOP_MS, LOUD, Frames, MeanNormalization
 
 _SEED = 20
 _LINES, _VERSIONS = 2000, 2  # spoken lines, and how often each is heard
@@ -49,7 +49,7 @@ def joined(lines: list[tuple[Frames, Labels]], usual: NDArray[np.float32]) -> tu
     gap, unlabelled = silence(PAST, usual), np.full(PAST, _NO_LABEL)
     frames, labels = [gap], [unlabelled]
     for new, shapes in lines:
-        frames += [Timbre(usual).push(new), gap]
+        frames += [MeanNormalization(usual).push(new), gap]
         labels += [shapes, unlabelled]
     return np.concatenate(frames), np.concatenate(labels)
 

@@ -13,7 +13,7 @@ from services.common.speech import VISEMES
 from services.tts.engine import Engine, Line, Part, Pcm, Phone, Voice, Written
 from services.tts.espeak.engine import EspeakEngine
 from services.tts.espeak.library import espeak
-from services.tts.visemes.shapes import shapes
+from services.tts.visemes.shapes import shape_changes
 
 VARIANTS = (
     "", "+f1", "+f2", "+f3", "+f4", "+f5", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+m8", "+klatt", "+klatt2",
@@ -42,7 +42,7 @@ class Said:
     def labels(self, frame_ms: int) -> list[int]:
         """The index of the shape in the middle of each frame."""
         rate = self.line.voice.sample_rate
-        changes = list(shapes(self.phones, len(self.pcm)))
+        changes = list(shape_changes(self.phones, len(self.pcm)))
         middles = (np.arange(len(self.pcm) * 1000 // (rate * frame_ms)) + 0.5) * frame_ms * rate / 1000
         at = np.searchsorted([sample for sample, _ in changes], middles, side="right") - 1
         return [VISEMES.index(changes[i][1]) if i >= 0 else 0 for i in at.tolist()]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.tts.engine import Pcm
-from services.tts.visemes.spectrum import SILENT, Frames, Spectrum, Timbre
+from services.tts.visemes.spectrum import SILENT, Frames, MeanNormalization, Spectrum
 
 TAPS = ((-2, -1, 0, 1, 2), (-3, -2, -1, 0, 1), (-6, -3, 0), (-12, -6, 0))
 """Frames that each layer reads, relative to its own."""
@@ -54,14 +54,14 @@ def silence(frames: int, usual: NDArray[np.float32]) -> Frames:
     return np.tile(SILENT - usual, (frames, 1))
 
 
-class Listener:
+class ShapeClassifier:
     """One utterance: sound in, probabilities of the shapes out, a row each 10 ms. Before and after it is silent."""
 
     def __init__(self, model: MouthModel, sr: int) -> None:
         """Raises ValueError for a rate outside 8–48 kHz."""
         self._model = model
         self._spectrum = Spectrum(sr)
-        self._timbre = Timbre(model.usual)
+        self._timbre = MeanNormalization(model.usual)
         # Each layer's last inputs, which its next outputs read again.
         self._inputs = [
             np.zeros((0, len(weights) // len(taps)), np.float32) for taps, (weights, _) in model.convolutions

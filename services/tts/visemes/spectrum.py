@@ -64,7 +64,7 @@ class Spectrum:
         return frame * HOP_MS * self._sr // 1000 + self._sr * HOP_MS // 2000 - self._window // 2
 
 
-class Timbre:
+class MeanNormalization:
     """Takes away what all frames of an utterance have in common: how loud it is, the microphone, the voice's own tone.
 
     That is a running mean over about the last second that sounded. It begins with what is usual.

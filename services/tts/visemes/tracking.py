@@ -20,7 +20,7 @@ from services.tts.espeak.engine import EspeakEngine
 from services.tts.espeak.library import espeak
 from services.tts.text.lines import lines_of
 from services.tts.visemes.alignment import LAG, Alignment, Expected
-from services.tts.visemes.mouth_model import AHEAD, Listener, mouth_model
+from services.tts.visemes.mouth_model import AHEAD, ShapeClassifier, mouth_model
 from services.tts.visemes.shapes import shapes_of
 from services.tts.visemes.spectrum import HOP_MS, WINDOW_S
 
@@ -69,10 +69,10 @@ def track_line(line: Line, sr: int) -> VisemeTracker:
 
 def _following(lines: list[Line], sr: int) -> VisemeTracker:
     model = mouth_model()
-    return Tracker(lines, sr, Listener(model, sr), model.prior)
+    return Tracker(lines, sr, ShapeClassifier(model, sr), model.prior)
 
 
-class Ear(Protocol):
+class Classifier(Protocol):
     """What hears the shapes in the sound."""
 
     def push(self, pcm: Pcm, *, final: bool) -> NDArray[np.float32]:
@@ -83,9 +83,9 @@ class Ear(Protocol):
 class Tracker:
     """Follows the lines by what the ear hears."""
 
-    def __init__(self, lines: list[Line], sr: int, ear: Ear, prior: NDArray[np.float32]) -> None:
+    def __init__(self, lines: list[Line], sr: int, classifier: Classifier, prior: NDArray[np.float32]) -> None:
         """`prior`: how likely each shape is on the whole."""
-        self._sr, self._ear = sr, ear
+        self._sr, self._classifier = sr, classifier
         self._samples = 0
         self._words = [word.text for line in lines for word in line.words]
         marked = [bool(word.mark) for line in lines for word in line.words]
@@ -99,7 +99,7 @@ class Tracker:
         self._samples += len(pcm)
         visemes: list[VisemeAt] = []
         words: list[Word] = []
-        for frame in self._alignment.push(self._ear.push(pcm, final=final), final=final):
+        for frame in self._alignment.push(self._classifier.push(pcm, final=final), final=final):
             shape = VISEMES[int(frame.shapes.argmax())]
             if shape != self._shape:
                 self._shape = shape

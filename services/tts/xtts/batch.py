@@ -23,7 +23,7 @@ Sound = NDArray[np.float32]
 
 
 @dataclass(eq=False, slots=True)
-class Utterance:
+class Synthesis:
     """A voice ([1, 32, width] and [1, 512, 1]) and a text, on its way to sound."""
 
     voice: torch.Tensor
@@ -45,14 +45,14 @@ class Batch:
         self._decoder, self._vocoder = decoder, vocoder
         self._requests: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._free = list(reversed(range(decoder.rows)))
-        self._waiting: deque[Utterance] = deque()  # for a row, in the order of their first request
-        self._rows: dict[int, Utterance] = {}
-        self._asking: list[Utterance] = []
+        self._waiting: deque[Synthesis] = deque()  # for a row, in the order of their first request
+        self._rows: dict[int, Synthesis] = {}
+        self._asking: list[Synthesis] = []
         self._open = True
         self._thread = threading.Thread(target=self._run, name="xtts", daemon=True)
         self._thread.start()
 
-    def more(self, utterance: Utterance, frames: int) -> tuple[Sound, bool]:
+    def more(self, utterance: Synthesis, frames: int) -> tuple[Sound, bool]:
         """Its next `frames` frames of sound, fewer at its end; whether it is over. Raises SynthesisFailed."""
         answer: Future[tuple[Sound, bool]] = Future()
 
@@ -65,7 +65,7 @@ class Batch:
         self._request(ask)
         return answer.result()
 
-    def leave(self, utterance: Utterance) -> None:
+    def leave(self, utterance: Synthesis) -> None:
         """Nobody listens to it any more."""
         if self._open:
             self._requests.put(lambda: self._forget(utterance))
@@ -99,7 +99,7 @@ class Batch:
     def _run(self) -> None:
         while self._read():
             try:
-                self._turn()
+                self._iterate()
             except Exception as error:
                 self._fail([*self._rows.values(), *self._asking], error)
         while not self._requests.empty():  # of those who asked at the same moment
@@ -118,7 +118,7 @@ class Batch:
                 return False
             request()
 
-    def _turn(self) -> None:
+    def _iterate(self) -> None:
         """Hand out what is ready, let one newcomer in, and draw one token for everybody who needs one."""
         self._sound([u for u in self._asking if u.ended or (u.tokens and self._available(u) >= u.wanted)])
         if self._waiting and self._free:
@@ -131,7 +131,7 @@ class Batch:
             for row, token in zip(moving, self._decoder.step(moving), strict=True):
                 self._drawn(self._rows[row], token)
 
-    def _admit(self, utterance: Utterance) -> None:
+    def _admit(self, utterance: Synthesis) -> None:
         row = self._free.pop()
         try:
             token = self._decoder.begin(row, utterance.voice, utterance.text)
@@ -143,13 +143,13 @@ class Batch:
         self._rows[row] = utterance
         self._drawn(utterance, token)
 
-    def _drawn(self, utterance: Utterance, token: int) -> None:
+    def _drawn(self, utterance: Synthesis, token: int) -> None:
         utterance.tokens += 1
         if token == self._decoder.stop or utterance.tokens == self._decoder.most_tokens:
             utterance.ended = True
             self._give_back(utterance)
 
-    def _give_back(self, utterance: Utterance) -> None:
+    def _give_back(self, utterance: Synthesis) -> None:
         """Its row, if it has one, is somebody else's now; the latents stay with the utterance."""
         if utterance.row is None:
             return
@@ -159,16 +159,16 @@ class Batch:
         self._free.sort(reverse=True)  # the lowest first: a step takes as many rows as the highest in use
         utterance.row = None
 
-    def _latents(self, utterance: Utterance) -> torch.Tensor:
+    def _latents(self, utterance: Synthesis) -> torch.Tensor:
         if utterance.row is not None:
             return self._decoder.latents(utterance.row, utterance.tokens)
         assert utterance.latents is not None  # a row is given back with its latents kept
         return utterance.latents
 
-    def _available(self, utterance: Utterance) -> int:
+    def _available(self, utterance: Synthesis) -> int:
         return self._vocoder.frames(utterance.tokens, ended=utterance.ended)
 
-    def _sound(self, ready: list[Utterance]) -> None:
+    def _sound(self, ready: list[Synthesis]) -> None:
         if not ready:
             return
         windows = [
@@ -183,20 +183,20 @@ class Batch:
             utterance.sounded = window.end
             self._answer(utterance, (sound, utterance.ended and window.end == self._available(utterance)))
 
-    def _answer(self, utterance: Utterance, result: tuple[Sound, bool]) -> None:
+    def _answer(self, utterance: Synthesis, result: tuple[Sound, bool]) -> None:
         self._asking.remove(utterance)
         answer, utterance.answer = utterance.answer, None
         if answer is not None:
             answer.set_result(result)
 
-    def _forget(self, utterance: Utterance) -> None:
+    def _forget(self, utterance: Synthesis) -> None:
         if utterance in self._waiting:
             self._waiting.remove(utterance)
         if utterance in self._asking:
             self._asking.remove(utterance)
         self._give_back(utterance)
 
-    def _fail(self, utterances: list[Utterance], error: Exception) -> None:
+    def _fail(self, utterances: list[Synthesis], error: Exception) -> None:
         failure = error if isinstance(error, SynthesisFailed) else SynthesisFailed(_sentence(error))
         for utterance in utterances:
             self._forget(utterance)

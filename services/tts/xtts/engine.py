@@ -12,8 +12,8 @@ from services.common.logs import logger
 from services.tts.engine import Line, Part, SynthesisFailed, Voice, Written, family_of
 from services.tts.sound import Sound
 from services.tts.visemes.tracking import VisemeTracker
-from services.tts.xtts.batch import Batch, Utterance
-from services.tts.xtts.conditioning import Conditioning, condition, keep, kept
+from services.tts.xtts.batch import Batch, Synthesis
+from services.tts.xtts.conditioning import Conditioning, condition, save, saved
 from services.tts.xtts.decoder import Decoder
 from services.tts.xtts.line_sound import LineSound
 from services.tts.xtts.vocoder import Vocoder
@@ -59,7 +59,7 @@ class XttsEngine:
         return Voice(name, self.name, family, "unknown", self._vocoder.rate, self._languages)
 
     def learn(self, name: str, sound: Sound, folder: Path) -> None:
-        found = kept(folder, self._loaded.fingerprint, self._loaded.model.device)
+        found = saved(folder, self._loaded.fingerprint, self._loaded.model.device)
         if found is None:
             made: list[Conditioning] = []
             try:
@@ -67,7 +67,7 @@ class XttsEngine:
             except (RuntimeError, torch.OutOfMemoryError) as error:
                 raise SynthesisFailed(f"XTTS could not learn the voice ({error}).") from error
             (found,) = made
-            keep(found, folder, self._loaded.fingerprint)
+            save(found, folder, self._loaded.fingerprint)
         self._known[name] = found
 
     def forget(self, name: str) -> None:
@@ -80,7 +80,7 @@ class XttsEngine:
         speech = LineSound(self._vocoder.rate, self._track(line, self._vocoder.rate))
         *before, last = self._readings(line.words, line.voice.language)
         for reading in (*before, last):
-            utterance = Utterance(conditioning.style, conditioning.speaker, reading)
+            utterance = Synthesis(conditioning.style, conditioning.speaker, reading)
             over = False
             try:
                 while not over:

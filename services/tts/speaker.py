@@ -25,7 +25,7 @@ _SESSIONS_REMEMBERED = 10_000
 _SPEAKING = Gauge("tts_speaking", "Utterances being made")
 
 
-class Cancelled:
+class CancelledTurns:
     """Per session the highest cancelled turn. Turns only grow, so nothing at or below it is ever spoken again."""
 
     def __init__(self) -> None:
@@ -47,12 +47,12 @@ class Cancelled:
 class Speaker:
     """Synthesis in worker threads. Each step is one short job in its engine's queue, so that speakers take turns."""
 
-    def __init__(self, catalog: Catalog, cancelled: Cancelled, threads: int) -> None:
+    def __init__(self, catalog: Catalog, cancelled: CancelledTurns, threads: int) -> None:
         """`threads`: how many one job uses; there are as many workers as the cores allow."""
         self.catalog, self.cancelled = catalog, cancelled
         cores = max(1, (os.cpu_count() or 1) // threads)
         self.workers = catalog.engine(catalog.default).at_once or cores
-        self.speaking = 0
+        self.active = 0
         self._pools = {
             name: ThreadPoolExecutor(engine.at_once or cores, thread_name_prefix=name)
             for name, engine in catalog.engines.items()
@@ -130,8 +130,8 @@ class Speaker:
         return await asyncio.get_running_loop().run_in_executor(self._pools[engine], next, steps)
 
     def _count(self, change: int) -> None:
-        self.speaking += change
-        _SPEAKING.set(self.speaking)
+        self.active += change
+        _SPEAKING.set(self.active)
 
     def close(self) -> None:
         self.catalog.close()

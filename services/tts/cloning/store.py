@@ -38,7 +38,7 @@ class Clone(BaseModel):
     token_sha256: str
 
 
-class Clones:
+class CloneStore:
     """The folder of cloned voices. A voice is there whole or not at all, whatever dies while it is added or removed."""
 
     def __init__(self, folder: Path, reserved: Collection[str]) -> None:
