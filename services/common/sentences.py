@@ -12,7 +12,8 @@ _ITEM_NUMBER = re.compile(r"\s*[(\[]?(?:\d{1,3}|[A-Za-z])[.)]\s*")
 """All of a "sentence": it belongs to what follows, as in "1. Open the door." """
 
 _GOES_ON = re.compile(
-    r"(?:^|[\s(\[\"'“‘])(?:approx|ca|dept|est|incl|max|min|resp|mon|tues?|wed|thurs?|fri|sat|sun)\.\s*$", re.IGNORECASE
+    r"(?:^|[\s(\[\"'“‘])(?:approx|ca|ch|dept|e\.g|eq|est|i\.e|incl|max|min|resp|viz|vol|mon|tues?|wed|thurs?|fri|sat|sun)\.\s*$",
+    re.IGNORECASE,
 )
 """Ends in an abbreviation that sentencex does not know and that stands before what it belongs to."""
 

@@ -104,6 +104,8 @@ def test_written_is_said_as_people_say_it(text: str, want: str) -> None:
         ("It is at 10:30 a.m. We are late.", 2),
         ("The U.S. economy grew 3.5 percent.", 1),
         ("Is it No. 5? No. It is not.", 3),
+        ("Take 5. Then vol. 2, ch. 3, on Jan. 4.", 2),
+        ("The U.S. Army built node.js? i.e. Nobody did.", 2),
         ('He said "What?" and left.', 1),
         ("Well… maybe.", 1),
         ("One\n\nTwo", 2),

@@ -4,15 +4,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from services.tts.text.lexicon import (
+    ABBREVIATIONS,
     CURRENCIES,
-    ENDINGS,
     FRACTIONS,
     MONTH_SHORT,
     MONTHS,
     ROMAN,
     SCALE_WORDS,
     SCALES,
-    TITLES,
     UNITS,
     WORDS,
     unit,
@@ -90,7 +89,7 @@ def _known(word: str, before: str, after: str) -> str | None:
         return ROMAN[word]
     if lower == "st." and not after[:1].isupper():
         return "street"
-    for table in (TITLES, ENDINGS, WORDS):
+    for table in (ABBREVIATIONS, WORDS):
         if lower in table:
             return table[lower]
     return None

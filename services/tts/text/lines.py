@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from services.common.errors import Problem
+from services.common.sentences import sentences
 from services.tts.engine import Line, Mark, Voice, Written, family_of
 from services.tts.text.cleaning import BREAK, clean
 from services.tts.text.english import spoken_form
-from services.tts.text.lexicon import BEFORE_A_NUMBER, ENDINGS, MONTH_SHORT, TITLES
+from services.tts.text.lexicon import ABBREVIATIONS, BEFORE_A_NUMBER, MONTH_SHORT
 from services.tts.text.scripts import LATIN, languages, scripts_in
 
 _PAUSE_MS: dict[Mark, int] = {"": 40, ",": 140, ":": 220, ";": 220, ".": 320, "?": 320, "!": 320}
@@ -32,6 +33,8 @@ _MARKS: tuple[tuple[Mark, str], ...] = (
 )
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?: \d{3})+)(?![\d,]|\.\d)")
 _WIDE_STOPS = re.compile(r"(?<=[。，、；：！？।])(?=\S)")
+_WORD_ENDS = re.compile(r"(?: |[。！？।]\S?)$")
+_INITIALS = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]")
 _JOINERS = frozenset(["and", "but", "or", "because", "which", "that", "when", "while", "so", "if"])
 
 VoiceFor = Callable[[str], Voice | None]
@@ -57,9 +60,9 @@ def lines_of(text: str, voice: Voice, voice_for: VoiceFor) -> list[Line]:
     lines: list[Line] = []
     unsaid: Counter[str] = Counter()
     for thought in clean(text).split(BREAK):
-        tokens = _with_voices(_tokens(thought), voice, voice_for)
+        tokens = _with_voices(_tokens(thought, family_of(voice.language)), voice, voice_for)
         unsaid.update(script for token in tokens if token.voice is None for script in scripts_in(token.core))
-        made = [line for sentence in _sentences(tokens) for line in _lines(sentence, first=not lines)]
+        made = [line for sentence in _by_sentence(tokens) for line in _lines(sentence, first=not lines)]
         if lines and made:
             lines[-1] = replace(lines[-1], pause_ms=max(lines[-1].pause_ms, _BREAK_MS))
         lines += made
@@ -73,12 +76,26 @@ def lines_of(text: str, voice: Voice, voice_for: VoiceFor) -> list[Line]:
     return lines
 
 
-def _tokens(thought: str) -> list[Token]:
+def _tokens(thought: str, language: str) -> list[Token]:
     """The words of one thought. A number with spaces for thousands is one word."""
     joined = _THOUSANDS.sub(lambda m: m[0].replace(" ", "\u00a0"), thought)
-    words = [piece for word in joined.split(" ") for piece in _WIDE_STOPS.sub(" ", word).split(" ") if piece]
-    words = [piece for word in words for piece in _pieces(word)]
-    return [_token(word, words[i + 1] if i + 1 < len(words) else None) for i, word in enumerate(words)]
+    tokens: list[Token] = []
+    for sentence in _whole_words(sentences(joined, language)):
+        words = [piece for word in sentence.split(" ") for piece in _WIDE_STOPS.sub(" ", word).split(" ") if piece]
+        words = [piece for word in words for piece in _pieces(word)]
+        tokens += [_token(word, words[i + 1] if i + 1 < len(words) else None) for i, word in enumerate(words)]
+    return tokens
+
+
+def _whole_words(found: Sequence[str]) -> Iterator[str]:
+    """The sentences, joined where one would end within a word (node.js), except in scripts without spaces."""
+    waiting = ""
+    for sentence in found:
+        waiting += sentence
+        if _WORD_ENDS.search(waiting):
+            yield waiting
+            waiting = ""
+    yield waiting
 
 
 def _pieces(word: str) -> list[str]:
@@ -88,43 +105,29 @@ def _pieces(word: str) -> list[str]:
 
 
 def _token(word: str, following: str | None) -> Token:
+    """`following`: the next word of the sentence; None: the sentence ends here."""
     core = word.strip("\u00a0").lstrip(_OPENING)
     bare = core.rstrip(_CLOSING)
     closing = core[len(bare) :]
     dotted = bare.lower() + "."
-    capital_follows = following is not None and following.lstrip(_OPENING)[:1].isupper()
-    number_follows = following is not None and following.lstrip(_OPENING)[:1].isdigit()
-    abbreviated = closing.startswith(".") and (
-        (dotted in TITLES and (number_follows or dotted not in BEFORE_A_NUMBER))
-        or (bare.lower() in MONTH_SHORT and number_follows)
-        or dotted in ENDINGS
-        or re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", bare) is not None
-        or (len(bare) == 1 and bare.isupper() and capital_follows and bare != "I")  # an initial
-    )
-    if abbreviated:
-        bare, closing = bare + ".", closing[1:]
+    next_letter = (following or "").lstrip(_OPENING)[:1]
+    if closing.startswith("."):
+        if next_letter.isdigit():
+            known = dotted in ABBREVIATIONS or bare.lower() in MONTH_SHORT
+        else:
+            known = dotted in ABBREVIATIONS and dotted not in BEFORE_A_NUMBER
+        if known or _INITIALS.fullmatch(bare):
+            bare, closing = bare + ".", closing[1:]
+        elif following is not None and len(bare) == 1 and bare.isupper():  # J. Brown
+            closing = closing[1:]
     mark: Mark = next((mark for mark, signs in _MARKS if any(sign in closing for sign in signs)), "")
     if following is None:
-        return Token(word, bare, mark if mark in (".", "?", "!") else mark or ".", True, None)
-    if abbreviated and not mark and capital_follows and dotted not in TITLES and len(bare) > 2:
-        return Token(word, bare, ".", True, None)
-    ends = mark in (".", "?", "!")
-    if ends and following.lstrip(_OPENING)[:1].islower():
-        # "No. 5 is alive", 'What?" he said', "well… maybe": the sentence goes on, except after a plain full stop.
-        ends = mark == "." and "…" not in closing and ".." not in closing and len(bare) > 3
-        mark = mark if ends else ("," if len(bare) > 1 else "")
-    elif (
-        mark == "."
-        and re.fullmatch(r"\d{1,3}", bare)
-        and word[0].isdigit()
-        and closing == "."
-        and not bare.startswith("0")
-    ):
-        ends = len(bare) > 2  # "1. Open the door": the number of an item
-        mark = "." if ends else ","
+        return Token(word, bare, mark or ".", True, None)
+    if mark in (".", "?", "!") and (bare.isdigit() or next_letter.islower()):
+        mark = "," if len(bare) > 1 or bare.isdigit() else ""  # "1. Open it", 'What?" he said', "well… maybe"
     if not mark and (following[0] in "([—–" or following == "-"):
         mark = ","
-    return Token(word, bare, mark, ends, None)
+    return Token(word, bare, mark, False, None)
 
 
 def _with_voices(tokens: Sequence[Token], voice: Voice, voice_for: VoiceFor) -> list[Token]:
@@ -145,8 +148,7 @@ def _voice_for(script: str, voice: Voice, voice_for: VoiceFor) -> Voice | None:
     return next((found for tag in languages(script)[:1] if (found := voice_for(tag))), None)
 
 
-def _sentences(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """Split where a sentence ends."""
+def _by_sentence(tokens: Sequence[Token]) -> Iterator[list[Token]]:
     sentence: list[Token] = []
     for token in tokens:
         sentence.append(token)
