@@ -1,6 +1,7 @@
 """The interface of a speech engine (`espeak`: instant, `piper`: neural, `xtts`: cloned voices), and what passes it."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -100,6 +101,8 @@ class Engine(Protocol):
     voices: tuple[Voice, ...]
     at_once: int | None
     """How many steps may be under way at once; None: as many as the cores allow."""
+    ended: Future[None] | None
+    """Done when the thread that the engine runs in has ended; None: the engine has no thread of its own."""
 
     def speak(self, line: Line) -> Iterator[Part]:
         """The line's sound in parts, at least one; the last is marked so. Each step of the iterator is a short piece of

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from concurrent.futures import Future
 from typing import Annotated, Literal
 
 from fastapi import FastAPI
@@ -94,6 +95,9 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
         async with background:
             background.keep("control", follow_control(the_bus, obey))
             background.keep("heartbeat", beat(the_bus, heartbeat))
+            for engine in catalog.engines.values():
+                if engine.ended is not None:
+                    background.keep(f"{engine.name} engine", _until(engine.ended))
             yield
         await the_bus.close()
         speaker.close()
@@ -117,6 +121,11 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
 
     app.include_router(routes(cloning), max_body_size=MAX_UPLOAD)
     return app
+
+
+async def _until(ended: Future[None]) -> None:
+    """Returns when a thread has ended; raises what ended it."""
+    await asyncio.wrap_future(ended)
 
 
 async def _ndjson(first: Speech | None, rest: AsyncGenerator[Speech, None]) -> AsyncIterator[bytes]:

@@ -26,12 +26,13 @@ _SPEAKING = Gauge("tts_speaking", "Utterances being made")
 
 
 class CancelledTurns:
-    """Per session the highest cancelled turn. Turns only grow, so nothing at or below it is ever spoken again."""
+    """The highest cancelled turn of each session. Turns only grow: no turn up to it is spoken any more."""
 
     def __init__(self) -> None:
         self._turns: OrderedDict[str, int] = OrderedDict()
 
     def cancel(self, session: str, turn: int) -> None:
+        """No turn of the session up to this one is spoken from now on."""
         self._turns[session] = max(turn, self._turns.pop(session, 0))
         if len(self._turns) > _SESSIONS_REMEMBERED:
             self._turns.popitem(last=False)
@@ -41,6 +42,7 @@ class CancelledTurns:
         self._turns.pop(session, None)
 
     def covers(self, session: str, turn: int) -> bool:
+        """Whether the turn is cancelled."""
         return turn <= self._turns.get(session, 0)
 
 
@@ -89,9 +91,9 @@ class Speaker:
             self._count(-1)
 
     async def _parts(self, line: Line) -> AsyncGenerator[tuple[Line, Part], None]:
-        """The line's parts, each with the line that it is of: spoken by the stand-in where its voice fails at once.
+        """The line's parts, each with the line as it is spoken: by the stand-in, where its own voice fails at once.
 
-        Raises `Problem` 503 where there is none, or where sound of the line is out already.
+        Raises `Problem` 503 where it fails and there is no stand-in, or where a part of the line is out already.
         """
         begun = False
         steps = self.catalog.engine(line.voice).speak(line)
@@ -112,7 +114,7 @@ class Speaker:
                 return
 
     async def can_speak(self) -> str | None:
-        """None, or why nothing can be said: says a word with the default voice."""
+        """Says a word with the default voice, unheard. None, or a sentence about why that failed."""
         line = Line((Written("ok", "okay", "."),), self.catalog.default, 0)
         steps = self.catalog.engine(line.voice).speak(line)
         try:
@@ -126,14 +128,18 @@ class Speaker:
         return None if np.any(part.pcm) else "the voice is silent"
 
     async def _step(self, engine: str, steps: Iterator[Part]) -> Part:
-        """One part; a line always has another until its last."""
-        return await asyncio.get_running_loop().run_in_executor(self._pools[engine], next, steps)
+        """The line's next part, made in the engine's pool."""
+        part = await asyncio.get_running_loop().run_in_executor(self._pools[engine], next, steps, None)
+        if part is None:
+            raise RuntimeError(f"the engine {engine} ended a line without a last part")
+        return part
 
     def _count(self, change: int) -> None:
         self.active += change
         _SPEAKING.set(self.active)
 
     def close(self) -> None:
+        """Close the engines and end the threads; steps that have not begun are dropped."""
         self.catalog.close()
         for pool in self._pools.values():
             pool.shutdown(cancel_futures=True)

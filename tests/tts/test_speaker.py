@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -78,6 +79,7 @@ class Failing:
     """Speaks the parts that it is given, and then it may fail."""
 
     at_once: int | None = None
+    ended: Future[None] | None = None
 
     def __init__(self, name: str, rate: int, parts: list[Part], *, fails: bool) -> None:
         self.name, self._parts, self._fails = name, parts, fails

@@ -1,6 +1,7 @@
 """The instant voice: espeak-ng itself, in every language that it has."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import Literal
 
@@ -19,6 +20,7 @@ PREFIX = "espeak-"
 class EspeakEngine:
     name = "espeak"
     at_once: int | None = None
+    ended: Future[None] | None = None
 
     def __init__(self) -> None:
         rate = espeak().sample_rate

@@ -1,6 +1,7 @@
 """The neural voice: espeak's phonemes, a Piper model's durations and sound."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ class Symbol:
 class PiperEngine:
     name = "piper"
     at_once: int | None = None
+    ended: Future[None] | None = None
 
     def __init__(self, voice: Voice, model: PiperModel, gain: float) -> None:
         self.voices: tuple[Voice, ...] = (voice,)

@@ -4,6 +4,7 @@ import re
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import torch
@@ -42,6 +43,7 @@ class XttsEngine:
         self._loaded, self._track = loaded, track
         self._decoder, self._vocoder = decoder, vocoder
         self._batch = Batch(decoder, vocoder)
+        self.ended: Future[None] | None = self._batch.ended
         self._known: dict[str, Conditioning] = {}
         self._lock = threading.Lock()
         self.at_once: int | None = decoder.rows
@@ -80,15 +82,15 @@ class XttsEngine:
         speech = LineSound(self._vocoder.rate, self._track(line, self._vocoder.rate))
         *before, last = self._readings(line.words, line.voice.language)
         for reading in (*before, last):
-            utterance = Synthesis(conditioning.style, conditioning.speaker, reading)
+            synthesis = Synthesis(conditioning.style, conditioning.speaker, reading)
             over = False
             try:
                 while not over:
                     frames = -(-speech.missing() // self._vocoder.hop)
-                    sound, over = self._batch.more(utterance, max(frames, _FEWEST_FRAMES))
+                    sound, over = self._batch.more(synthesis, max(frames, _FEWEST_FRAMES))
                     yield from speech.push(sound, line.pause_ms if over and reading is last else None)
             finally:
-                self._batch.leave(utterance)
+                self._batch.leave(synthesis)
 
     def close(self) -> None:
         self._batch.close()
