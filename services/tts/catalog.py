@@ -1,4 +1,4 @@
-"""The voices there are: one folder a voice under `voices/`, what espeak brings along, and those that were cloned."""
+"""Which voices there are: a folder each under `voices/`, every language of espeak, XTTS's speakers, cloned voices."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -41,6 +41,7 @@ class Catalog:
         self.cloning_engine = cloning_engine
 
     def engine(self, voice: Voice) -> Engine:
+        """The engine that speaks in this voice."""
         return self.engines[voice.engine]
 
     def voice_for(self, language: str) -> Voice | None:
@@ -107,6 +108,7 @@ class Catalog:
             self.default = next(iter(self.voices.values()))
 
     def close(self) -> None:
+        """Close every engine."""
         for engine in self.engines.values():
             engine.close()
 

@@ -108,7 +108,8 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
     async def speak(request: SpeakRequest) -> StreamingResponse:
         """One speech message a line, the first as soon as its sound exists.
 
-        Times start at 0 for each call. The last message is `final`; a stream that ends without one was cancelled.
+        Times start at 0 for each call. The last message is `final`; a stream that ends without a final message was
+        cancelled.
         """
         cloning.permit(request.voice, request.voice_token)
         voice = catalog.choose(request.voice, request.language)
@@ -137,6 +138,7 @@ async def _ndjson(first: Speech | None, rest: AsyncGenerator[Speech, None]) -> A
 
 
 def main() -> None:
+    """Run the service with the settings of the environment."""
     settings = read_settings(TtsSettings)
     serve(create_app(settings), settings, settings.tts_port)
 

@@ -110,6 +110,7 @@ def test_a_quiet_voice_is_heard_as_well(gain: float) -> None:
 
 
 def test_a_rate_that_cannot_be_followed_is_named() -> None:
+    """The error says which rates can be."""
     with pytest.raises(ValueError, match="at 96000 Hz cannot be followed; 8000 to 48000"):
         track("Hello.", 96000)
 
@@ -183,6 +184,7 @@ def test_other_languages_have_the_same_shapes(language: str, text: str) -> None:
 
 
 def test_a_language_that_nobody_reads_is_followed_by_its_sound() -> None:
+    """The shapes are those that the sound alone has, and the words are told as written."""
     said = spoken(SENTENCES[0])
     rate = said.line.voice.sample_rate
     visemes, words = fed(track("qapla batlh je", rate, "qaa"), said.pcm)

@@ -214,7 +214,7 @@ def test_too_many_tokens_are_spoken_in_pieces(loaded: Loaded) -> None:
     """Numbers are longer in words than as written: nothing of the line is lost."""
     engine = _engine(loaded)
     words = tuple(Written(f"{n},", "") for n in range(123_451, 123_471))
-    pieces = engine._readings(words, "en")
+    pieces = engine._in_tokens(words, "en")
     assert len(pieces) > 1
     assert all(len(piece) <= engine._decoder.most_text for piece in pieces)
     whole = engine._tokens(" ".join(word.text for word in words), "en")

@@ -15,6 +15,8 @@ from services.tts.settings import TtsSettings
 
 
 class VoiceInfo(BaseModel):
+    """A voice as `GET /v1/voices` lists it; `language` and `languages` as in `engine.Voice`, `sample_rate` in Hz."""
+
     name: str
     engine: str
     language: str
@@ -26,7 +28,8 @@ class VoiceInfo(BaseModel):
 
 
 class CloneInfo(BaseModel):
-    """A cloned voice as its owner sees it; `speaks` false: this service's engine cannot speak in it."""
+    """A cloned voice as its owner sees it. `seconds`: of the recording. `speaks`: whether the running engine can speak
+    in it."""
 
     name: str
     language: str
@@ -38,26 +41,27 @@ class CloneInfo(BaseModel):
 
 
 class Cloned(CloneInfo):
-    """`voice_token` is told this once: it is needed to speak in the voice and to delete it."""
+    """The answer to cloning a voice. `voice_token` speaks in it and deletes it, and is never told again."""
 
     voice_token: str
 
 
 class Cloning:
-    """The cloned voices of a service, and its engine's knowledge of them."""
+    """The cloned voices on disk and the engine that speaks in them, kept in step."""
 
     def __init__(self, settings: TtsSettings, catalog: Catalog) -> None:
-        self.engine = settings.tts_engine
+        self._engine_name = settings.tts_engine
         self.catalog = catalog
         self.clones = CloneStore(Path(settings.voices_dir), {*catalog.voices, *bundled()})
-        self._learner = catalog.cloning_engine
+        self._engine = catalog.cloning_engine
         for clone in self.clones.all():
-            self._take_up(clone)
+            self._learn(clone)
         if catalog.cloning_engine is not None:
             self._choose_default(settings.tts_voice)
 
     def _choose_default(self, wanted: str) -> None:
-        """TTS_VOICE, which may be a cloned one. An embedded voice stays its value when only the engine is switched."""
+        """Make TTS_VOICE, which may be a cloned voice, the default. Where it names an embedded voice, as it does while
+        nobody has changed it, the engine's first voice stays the default."""
         if wanted in bundled():
             return
         if wanted not in self.catalog.voices:
@@ -72,11 +76,16 @@ class Cloning:
         if name not in self.catalog.voices and self.catalog.stand_in is None:
             raise Problem(
                 409,
-                f"{name!r} is a cloned voice: the engine xtts speaks in it, and this service runs {self.engine}; "
+                f"{name!r} is a cloned voice: the engine xtts speaks in it, and this service runs {self._engine_name}; "
                 "set TTS_ENGINE=xtts (docs/xtts.md).",
             )
 
     def add(self, name: str, sent: bytes, language: str, statement: str) -> Cloned:
+        """Make a voice from a recording (`sent`: the bytes of a sound file). It takes a second or more.
+
+        Raises `Problem` 422 for a name or a recording that will not do, 409 for a name that is taken, 507 where the
+        voice cannot be written.
+        """
         self.clones.check_name(name)
         recording = read(sent)
         check(recording)
@@ -89,16 +98,18 @@ class Cloning:
             statement=statement,
         )
         clone = self.clones.get(name, token)
-        self._take_up(clone)
+        self._learn(clone)
         return Cloned(voice_token=token, **self.shown(clone).model_dump())
 
     def remove(self, name: str) -> None:
+        """Remove the voice from the disk, the catalog and the engine. Raises KeyError where there is none."""
         self.clones.remove(name)
         self.catalog.remove(name)
-        if self._learner is not None:
-            self._learner.forget(name)
+        if self._engine is not None:
+            self._engine.forget(name)
 
     def shown(self, clone: Clone) -> CloneInfo:
+        """The voice as its owner sees it."""
         return CloneInfo(
             name=clone.name,
             language=clone.language,
@@ -129,14 +140,14 @@ class Cloning:
             for v in speaking
         ]
 
-    def _take_up(self, clone: Clone) -> None:
-        """Let the engine learn it, if it can. One that it cannot stays on disk and does not speak."""
-        if self._learner is None:
+    def _learn(self, clone: Clone) -> None:
+        """Let the engine learn the voice. A voice that it cannot learn stays on disk and does not speak."""
+        if self._engine is None:
             return
         folder = self.clones.folder(clone.name)
         try:
-            self._learner.learn(clone.name, read((folder / RECORDING).read_bytes()).sound, folder)
+            self._engine.learn(clone.name, read((folder / RECORDING).read_bytes()).sound, folder)
         except (SynthesisFailed, Problem, OSError) as error:
-            logger().warning("a cloned voice cannot be taken up", voice=clone.name, reason=str(error))
+            logger().warning("a cloned voice cannot be learnt", voice=clone.name, reason=str(error))
             return
-        self.catalog.add(self._learner.voice(clone.name, clone.language))
+        self.catalog.add(self._engine.voice(clone.name, clone.language))

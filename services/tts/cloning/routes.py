@@ -21,7 +21,7 @@ Language = Annotated[
 
 
 def bearer(authorization: Annotated[str | None, Header()] = None) -> str | None:
-    """The token of `Authorization: Bearer`, if there is one."""
+    """The token of `Authorization: Bearer`; None without that header."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
@@ -30,11 +30,12 @@ BearerToken = Annotated[str | None, Depends(bearer)]
 
 
 def routes(cloning: Cloning) -> APIRouter:
+    """The routes below `/v1/voices`."""
     router = APIRouter(prefix="/v1/voices", tags=["voices"])
 
     @router.get("")
     async def voices(token: BearerToken) -> list[VoiceInfo]:
-        """Every voice that `speak` accepts, the engine's own first; of the cloned ones those that the token opens."""
+        """Every voice that `speak` accepts, the engine's own first. A cloned voice is listed only with its token."""
         return cloning.listed(token)
 
     @router.post("/{name}", status_code=201)

@@ -18,6 +18,8 @@ PREFIX = "espeak-"
 
 
 class EspeakEngine:
+    """Speaks at once and in every language; its phones are exact, its voice is a machine's."""
+
     name = "espeak"
     at_once: int | None = None
     ended: Future[None] | None = None

@@ -62,7 +62,7 @@ class Phoneme:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How espeak reads a text."""
+    """How espeak reads a text: mono at `Espeak.sample_rate`, and the phonemes in their order."""
 
     pcm: Pcm
     phonemes: tuple[Phoneme, ...]
@@ -130,5 +130,5 @@ class Espeak:
 
 @cache
 def espeak() -> Espeak:
-    """The process's only one."""
+    """The process's only instance, loaded at the first call. Raises OSError where its data is missing."""
     return Espeak()

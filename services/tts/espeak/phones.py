@@ -22,7 +22,8 @@ Alone = Callable[[str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One sound of the mouth, with its stress and length signs; `event` is the index of its phoneme."""
+    """One speech sound, with its stress and length signs: `event` is the index of the phoneme that it is (a part) of,
+    `word` that of its word in the line."""
 
     ipa: str
     event: int
@@ -38,6 +39,7 @@ class SpokenText:
 
 
 def spoken_text(line: Line) -> SpokenText:
+    """What is said for the line's words, with their marks."""
     text = ""
     spans: list[tuple[int, int, int]] = []
     for index, word in enumerate(line.words):

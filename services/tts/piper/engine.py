@@ -19,13 +19,15 @@ _FIRST_FRAMES, _NEXT_FRAMES = 30, 56  # 0.35 s: a first chunk and what is trimme
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """One input of the model, and the unit (index) that it is the sound of, a length sign of, or neither (None)."""
+    """One input of the model; `unit`: the index of the unit that it belongs to, None for a blank, a space or a mark."""
 
     text: str
     unit: int | None
 
 
 class PiperEngine:
+    """Speaks in the voice of one Piper model, in English."""
+
     name = "piper"
     at_once: int | None = None
     ended: Future[None] | None = None
@@ -72,7 +74,7 @@ class PiperEngine:
 
 
 def _symbols(spoken: Sequence[Sequence[Unit]], marks: Sequence[Mark]) -> Iterator[Symbol]:
-    """What the model reads: begin, then every phoneme, space and mark with a blank after it, end."""
+    """The model's inputs: begin, every phoneme, space and mark with a blank after each, end."""
     yield from (Symbol(_BEGIN, None), Symbol(_PAD, None))
     index = 0
     for i, group in enumerate(spoken):

@@ -60,7 +60,8 @@ _SIGNED |= {"≤": "at most", "≥": "at least", "±": "plus or minus", "#": "nu
 
 
 def spoken_form(words: Sequence[str], i: int) -> str:
-    """What is said for the i-th of `words` (their marks and brackets taken off); "" where its neighbour says it too."""
+    """What is said for the i-th of `words`, without their marks and brackets. Its neighbours may decide ("May 3").
+    Empty where nothing is said for it, or a neighbour's words include it."""
     word = words[i].replace("’", "'").replace("\u00a0", "")
     before = words[i - 1] if i else ""
     after = words[i + 1] if i + 1 < len(words) else ""

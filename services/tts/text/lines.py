@@ -38,12 +38,13 @@ _INITIALS = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]")
 _JOINERS = frozenset(["and", "but", "or", "because", "which", "that", "when", "while", "so", "if"])
 
 VoiceFor = Callable[[str], Voice | None]
-"""The voice for a language tag, if there is one."""
+"""The voice for a BCP 47 tag; None where no voice speaks the language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One written word: all of it, its core without brackets and marks, what can be heard of those, and its voice."""
+    """One written word: all of it, its core without brackets and marks, the mark as far as it can be heard, whether the
+    sentence ends with it, and its voice (None: no voice speaks its script)."""
 
     text: str
     core: str
@@ -53,9 +54,10 @@ class Token:
 
 
 def lines_of(text: str, voice: Voice, voice_for: VoiceFor) -> list[Line]:
-    """The lines of a text; none if it has nothing that is said (only marks or emoji).
+    """The lines of a text for `voice`; an empty list where nothing in it is said (marks, emoji).
 
-    Words in another script are given to a voice for it. Raises `Problem` 422 where no word can be said by any voice.
+    Words in another script get the voice that `voice_for` has for a language of that script. Raises `Problem` 422 where
+    no word can be said by any voice, or where saying it would take an hour.
     """
     lines: list[Line] = []
     unsaid: Counter[str] = Counter()

@@ -28,7 +28,7 @@ Labels = NDArray[np.int64]
 
 
 def material() -> list[tuple[Frames, Labels]]:
-    """The frames of each line as it is heard, and the index of the shape in each."""
+    """For each line, as often as it is heard: its frames, and the index of each frame's shape."""
     rng = random.Random(_SEED)
     catalog = load(TtsSettings(tts_engine="piper", tts_voice="joe"))
     lines = []
@@ -89,6 +89,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not there where type
 
 
 def train(frames: Frames, labels: Labels) -> Network:
+    """The trained network; prints a line for each epoch."""
     torch.manual_seed(_SEED)
     network = Network()
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01)

@@ -49,10 +49,13 @@ class Said:
 
 
 class Speaks(Protocol):
+    """An engine, as far as it is needed here."""
+
     def speak(self, line: Line) -> Iterator[Part]: ...
 
 
 def say(engine: Speaks, line: Line) -> Said:
+    """The whole line, spoken by an engine that knows its phones."""
     parts = list(engine.speak(line))
     return Said(line, np.concatenate([part.pcm for part in parts]), parts[0].phones)
 
@@ -75,6 +78,7 @@ def random_line(rng: random.Random, voice: Voice, language: str) -> Line:
 
 
 def instant(tag: str) -> Voice:
+    """espeak's voice for a language, maybe with a variant ("de+f2")."""
     return Voice(f"espeak-{tag}", "espeak", tag, "unknown", espeak().sample_rate)
 
 

@@ -34,7 +34,7 @@ _OTHER_NAMES = {"zh": "cmn", "no": "nb"}
 class Tracked:
     """What is settled by the latest sound: changes of shape and words, in ms from the utterance's start, in order.
 
-    All changes before `until_ms` are known. A word is told when it has ended.
+    Nothing before `until_ms` changes any more. A word is told when it has ended.
     """
 
     visemes: list[VisemeAt]
@@ -73,7 +73,7 @@ def _following(lines: list[Line], sr: int) -> VisemeTracker:
 
 
 class Classifier(Protocol):
-    """What hears the shapes in the sound."""
+    """Tells shapes by their sound, frame by frame."""
 
     def push(self, pcm: Pcm, *, final: bool) -> NDArray[np.float32]:
         """[n, shapes]: how likely each shape is, in each 10 ms that can be judged by now; with `final` in all."""
@@ -81,10 +81,10 @@ class Classifier(Protocol):
 
 
 class Tracker:
-    """Follows the lines by what the ear hears."""
+    """Aligns the lines' sounds with what the classifier hears."""
 
     def __init__(self, lines: list[Line], sr: int, classifier: Classifier, prior: NDArray[np.float32]) -> None:
-        """`prior`: how likely each shape is on the whole."""
+        """`prior` [shapes]: how often each shape occurs in speech."""
         self._sr, self._classifier = sr, classifier
         self._samples = 0
         self._words = [word.text for line in lines for word in line.words]
@@ -93,9 +93,10 @@ class Tracker:
         self._now_ms = 0
         self._shape: str | None = None
         self._word = 0  # index of the word that sounds or comes next
-        self._began_ms: int | None = None  # when that one began
+        self._began_ms: int | None = None  # when that word began
 
     def feed(self, pcm: Pcm, final: bool) -> Tracked:
+        """As `VisemeTracker` has it."""
         self._samples += len(pcm)
         visemes: list[VisemeAt] = []
         words: list[Word] = []

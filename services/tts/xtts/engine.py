@@ -36,6 +36,8 @@ Track = Callable[[Line, int], VisemeTracker]
 
 
 class XttsEngine:
+    """Speaks in the model's own voices and in cloned ones; finds out when its sounds came by listening to them."""
+
     name = "xtts"
 
     def __init__(self, loaded: Loaded, decoder: Decoder, vocoder: Vocoder, track: Track) -> None:
@@ -57,10 +59,12 @@ class XttsEngine:
         self.voices = tuple(self.voice(name) for name in self._known)
 
     def voice(self, name: str, language: str = "en") -> Voice:
+        """As `CloningEngine` has it. English where the model does not speak `language`."""
         family = family_of(language) if family_of(language) in self._languages else "en"
         return Voice(name, self.name, family, "unknown", self._vocoder.rate, self._languages)
 
     def learn(self, name: str, sound: Sound, folder: Path) -> None:
+        """As `CloningEngine` has it."""
         found = saved(folder, self._loaded.fingerprint, self._loaded.model.device)
         if found is None:
             made: list[Conditioning] = []
@@ -80,28 +84,28 @@ class XttsEngine:
         if conditioning is None:
             raise SynthesisFailed(f"The voice {line.voice.name!r} was removed.")
         speech = LineSound(self._vocoder.rate, self._track(line, self._vocoder.rate))
-        *before, last = self._readings(line.words, line.voice.language)
-        for reading in (*before, last):
-            synthesis = Synthesis(conditioning.style, conditioning.speaker, reading)
+        *before, last = self._in_tokens(line.words, line.voice.language)
+        for tokens in (*before, last):
+            synthesis = Synthesis(conditioning.style, conditioning.speaker, tokens)
             over = False
             try:
                 while not over:
                     frames = -(-speech.missing() // self._vocoder.hop)
                     sound, over = self._batch.more(synthesis, max(frames, _FEWEST_FRAMES))
-                    yield from speech.push(sound, line.pause_ms if over and reading is last else None)
+                    yield from speech.push(sound, line.pause_ms if over and tokens is last else None)
             finally:
                 self._batch.leave(synthesis)
 
     def close(self) -> None:
         self._batch.close()
 
-    def _readings(self, words: Sequence[Written], language: str) -> list[list[int]]:
+    def _in_tokens(self, words: Sequence[Written], language: str) -> list[list[int]]:
         """The words as tokens; in pieces where they are too many: numbers are longer in words than as written."""
         tokens = self._tokens(" ".join(word.text for word in words), language)
         if len(tokens) <= self._decoder.most_text or len(words) == 1:
             return [tokens[: self._decoder.most_text]]
         half = len(words) // 2
-        return self._readings(words[:half], language) + self._readings(words[half:], language)
+        return self._in_tokens(words[:half], language) + self._in_tokens(words[half:], language)
 
     def _tokens(self, text: str, language: str) -> list[int]:
         """What is written, as the library's tokenizer reads it: numbers, signs and abbreviations in words."""

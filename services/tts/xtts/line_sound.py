@@ -1,4 +1,4 @@
-"""One line's sound, cut into parts as soon as it is known which shapes and words belong to them. Pure."""
+"""One line's sound on its way from the model to the listener. Pure."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,14 @@ from services.tts.sound import LEAD_S, Sound, level, onset, samples, settle
 from services.tts.visemes.tracking import VisemeTracker
 
 _FIRST_S, _NEXT_S = 0.16, 0.32  # of a part
-_LEAD_LIMIT_S = 0.6  # silence before the first sound is cut up to here; a line that stays silent is spoken as it is
+_LEAD_LIMIT_S = 0.6  # silence before the first sound is cut, unless it is longer than this
 _TAIL_S = 0.04  # kept after the last sound
 _LAG_S = 0.07  # how far the tracker is behind, until it is known
 
 
 class LineSound:
+    """Cuts a line's sound into parts. A part leaves as soon as its shapes and words are certain."""
+
     def __init__(self, rate: int, tracker: VisemeTracker) -> None:
         self._rate, self._tracker = rate, tracker
         self._lead: Sound | None = np.zeros(0, np.float32)  # silence so far; None: the first sound has come
@@ -31,7 +33,7 @@ class LineSound:
         return self._size() + self._lag - len(self._held)
 
     def push(self, sound: Sound, pause_ms: int | None) -> Iterator[Part]:
-        """The parts that are complete with this sound; with a pause, which ends the line, all that is left."""
+        """The parts that are complete with this sound. With `pause_ms`, which ends the line, all parts."""
         over = pause_ms is not None
         sound = level(sound, 1.0)
         if self._lead is not None:
