@@ -233,7 +233,7 @@ class Batch:
         self._give_back(synthesis)
 
     def _fail(self, syntheses: list[Synthesis], error: Exception) -> None:
-        failure = error if isinstance(error, SynthesisFailed) else SynthesisFailed(_sentence(error))
+        failure = error if isinstance(error, SynthesisFailed) else SynthesisFailed(_explained(error))
         for synthesis in syntheses:
             answer, synthesis.answer = synthesis.answer, None
             if answer is not None:
@@ -241,7 +241,7 @@ class Batch:
             self._forget(synthesis)
 
 
-def _sentence(error: Exception) -> str:
+def _explained(error: Exception) -> str:
     match error:
         case torch.OutOfMemoryError():
             return "The GPU's memory is full; lower XTTS_VOICES, or free some of it."
