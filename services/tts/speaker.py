@@ -103,6 +103,7 @@ class Speaker:
             except SynthesisFailed as failure:
                 stand_in = self.catalog.stand_in
                 if begun or stand_in is None or line.voice.engine == stand_in.engine:
+                    logger().warning("a line failed", voice=line.voice.name, reason=str(failure))
                     raise Problem(503, str(failure)) from failure
                 logger().warning("another voice stands in", reason=str(failure), voice=stand_in.name)
                 line = replace(line, voice=stand_in)
@@ -129,6 +130,7 @@ class Speaker:
 
     async def _step(self, engine: str, steps: Iterator[Part]) -> Part:
         """The line's next part, made in the engine's pool."""
+        # With None, since a StopIteration does not pass through a future: the request would wait for ever.
         part = await asyncio.get_running_loop().run_in_executor(self._pools[engine], next, steps, None)
         if part is None:
             raise RuntimeError(f"the engine {engine} ended a line without a last part")
