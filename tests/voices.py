@@ -81,7 +81,9 @@ def _catalog() -> Catalog:
 def _ours(text: str, name: str) -> Sound:
     catalog = _catalog()
     voice = catalog.voices[name]
-    parts = [part.pcm for line in lines_of(text, voice, catalog.speaking) for part in catalog.engine(voice).speak(line)]
+    parts = [
+        part.pcm for line in lines_of(text, voice, catalog.voice_for) for part in catalog.engine(voice).speak(line)
+    ]
     return _at_rate(np.concatenate(parts), voice.sample_rate)
 
 

@@ -12,7 +12,8 @@ _ITEM_NUMBER = re.compile(r"\s*[(\[]?(?:\d{1,3}|[A-Za-z])[.)]\s*")
 """All of a "sentence": it belongs to what follows, as in "1. Open the door." """
 
 _GOES_ON = re.compile(
-    r"(?:^|[\s(\[\"'“‘])(?:(?i:approx|ca|dept|est|incl|max|min|resp)|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\.\s*$"
+    r"(?:^|[\s(\[\"'“‘])(?:(?i:approx|ca|ch|dept|e\.g|eq|est|i\.e|incl|max|min|resp|viz|vol)|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)"
+    r"\.\s*$"
 )
 """Ends in an abbreviation that sentencex does not know; the sentence goes on if a small letter or a digit follows."""
 

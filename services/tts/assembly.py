@@ -9,7 +9,7 @@ import soxr
 
 from services.common.speech import CHUNK_MS, Chunk, Speech, Viseme, VisemeAt, Word
 from services.tts.engine import Line, Part, Pcm
-from services.tts.visemes import shapes
+from services.tts.visemes.shapes import shape_changes
 
 GRID_MS = 20
 """Chunks end on multiples of this, and so does the utterance: other utterances can follow sample-exact."""
@@ -64,7 +64,7 @@ class Assembler:
     def _place(self, line: Line, part: Part) -> None:
         """Put the line's mouth shapes and words on the utterance's clock."""
         length = part.phones[-1].end + round(line.pause_ms * self._in / 1000)
-        for sample, shape in shapes(part.phones, length):
+        for sample, shape in shape_changes(part.phones, length):
             self._shape_at(self._ms(sample), shape)
         at = part.phones[0].start
         for index, word in enumerate(line.words):

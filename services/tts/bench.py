@@ -27,7 +27,7 @@ def main() -> None:
             first, whole, seconds = [], [], 0.0
             for _ in range(_RUNS):
                 began = time.perf_counter()
-                (line,) = lines_of(text, voice, catalog.speaking)
+                (line,) = lines_of(text, voice, catalog.voice_for)
                 lengths = []
                 for part in engine.speak(line):
                     lengths.append(len(part.pcm))

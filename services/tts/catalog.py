@@ -1,4 +1,4 @@
-"""The voices there are: one folder a voice under `voices/`, what espeak brings along, and those that were cloned."""
+"""Which voices there are: a folder each under `voices/`, every language of espeak, XTTS's speakers, cloned voices."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -8,54 +8,64 @@ import yaml
 
 from services.common.errors import Problem
 from services.common.logs import logger
-from services.tts.engine import Engine, Learner, SynthesisFailed, Voice, family_of
-from services.tts.espeak_engine import PREFIX, EspeakEngine
+from services.tts.engine import CloningEngine, Engine, SynthesisFailed, Voice, family_of
+from services.tts.espeak.engine import PREFIX, EspeakEngine
 from services.tts.settings import TtsSettings
-from services.tts.text.lines import Speaking
+from services.tts.text.lines import VoiceFor
 
 if TYPE_CHECKING:
-    from services.tts.xtts_engine import XttsEngine
+    from services.tts.xtts.engine import XttsEngine
 
 VOICES = Path(__file__).parent / "voices"
 _ESPEAK_DEFAULT = PREFIX + "en-us"
 
 
 class Catalog:
-    """Voices by name and by language. `default` speaks what asks for nothing else.
+    """Voices by name and by language.
 
-    `stand_in` speaks where the voice that is asked for cannot; None: then nobody does. `learner` speaks in cloned ones.
+    `default`: speaks what asks for no voice. `stand_in`: speaks where the voice that was asked for cannot; None: the
+    request fails instead. `cloning_engine`: speaks in cloned voices; None: no engine here does.
     """
 
     def __init__(
-        self, engines: list[Engine], default: str, stand_in: str | None = None, learner: Learner | None = None
+        self,
+        engines: list[Engine],
+        default: str,
+        stand_in: str | None = None,
+        cloning_engine: CloningEngine | None = None,
     ) -> None:
         self.engines = {engine.name: engine for engine in engines}
         self.voices = {voice.name: voice for engine in engines for voice in engine.voices}
         self.default = self.voices[default]
         self.stand_in = self.voices[stand_in] if stand_in else None
-        self.learner = learner
+        self.cloning_engine = cloning_engine
 
     def engine(self, voice: Voice) -> Engine:
+        """The engine that speaks in this voice."""
         return self.engines[voice.engine]
 
-    def speaking(self, language: str) -> Voice | None:
-        """The best voice for a language tag: the default one if it speaks it (en-GB too), else the nearest."""
+    def voice_for(self, language: str) -> Voice | None:
+        """The best voice for a BCP 47 tag: the default voice if it speaks the language, whatever the region; else the
+        voice with the nearest tag; None where no voice speaks the language."""
         tag = language.lower()
         family = family_of(tag)
         kin = (voice for voice in self.voices.values() if family_of(voice.language) == family)
         return (
-            self.default.speaking(tag)
+            self.default.in_language(tag)
             or self.voices.get(PREFIX + tag)
             or self.voices.get(PREFIX + tag.split("-")[0])
             or next(kin, None)
         )
 
-    def beside(self, voice: Voice) -> Speaking:
-        """Who says the words of another language in what `voice` says: itself, if it can."""
-        return lambda tag: voice.speaking(tag) or self.speaking(tag)
+    def voices_beside(self, voice: Voice) -> VoiceFor:
+        """Chooses the voice for words of another language inside a text that `voice` speaks: `voice` if it can."""
+        return lambda tag: voice.in_language(tag) or self.voice_for(tag)
 
     def choose(self, name: str | None, language: str | None) -> Voice:
-        """The voice that is asked for, or its stand-in. Raises `Problem` 422 that says which there are."""
+        """The voice for a request's `voice` and `language`, or the stand-in where there is no such voice.
+
+        Raises `Problem` 422, with the voices or languages there are, where there is no stand-in either.
+        """
         try:
             return self._asked_for(name, language)
         except Problem as problem:
@@ -69,7 +79,7 @@ class Catalog:
             voice = self.voices.get(name)
             if voice is None:
                 raise Problem(422, f"voice: {name!r} is not there; there are {self._names()}.", field="voice")
-            spoken = voice if language is None else voice.speaking(language)
+            spoken = voice if language is None else voice.in_language(language)
             if spoken is None:
                 speaks = ", ".join(sorted(voice.languages)) or voice.language
                 raise Problem(
@@ -78,7 +88,7 @@ class Catalog:
             return spoken
         if language is None:
             return self.default
-        found = self.speaking(language)
+        found = self.voice_for(language)
         if found is None:
             tags = ", ".join(sorted({v.language for v in self.voices.values()} | set(self.default.languages)))
             raise Problem(422, f"language: no voice speaks {language!r}; there are {tags}.", field="language")
@@ -88,21 +98,23 @@ class Catalog:
         return ", ".join(sorted(self.voices, key=lambda name: (name.startswith(PREFIX), name)))
 
     def add(self, voice: Voice) -> None:
+        """A cloned voice speaks from now on."""
         self.voices[voice.name] = voice
 
     def remove(self, name: str) -> None:
-        """It speaks no more; where it was the default one, the engine's first is that from now on."""
+        """A cloned voice speaks no more. Where it was the default, the engine's first voice becomes the default."""
         self.voices.pop(name, None)
         if self.default.name == name:
             self.default = next(iter(self.voices.values()))
 
     def close(self) -> None:
+        """Close every engine."""
         for engine in self.engines.values():
             engine.close()
 
 
 def load(settings: TtsSettings) -> Catalog:
-    """Load the engines. Exits with a sentence where the settings name what is not there."""
+    """The catalog of the engine in the settings. Raises SystemExit with a sentence where they name what is missing."""
     if settings.tts_engine == "xtts":
         return _with_xtts(settings)
     instant = EspeakEngine()
@@ -142,33 +154,17 @@ def _with_xtts(settings: TtsSettings) -> Catalog:
 def _xtts(settings: TtsSettings) -> "XttsEngine":
     """Raises SynthesisFailed with a sentence where it cannot be loaded."""
     try:
-        import torch
-
-        from services.tts.tracking import track_line
-        from services.tts.xtts.decoder import Decoder
-        from services.tts.xtts.vocoder import Vocoder
-        from services.tts.xtts.weights import load as load_weights
-        from services.tts.xtts_engine import XttsEngine
+        from services.tts.xtts.engine import load as load_xtts
     except ModuleNotFoundError as error:
         raise SynthesisFailed(f"XTTS needs its own environment ({error}): make setup-xtts.") from error
-    gpu = torch.cuda.is_available()
-    try:
-        loaded = load_weights(Path(settings.xtts_dir), torch.device("cuda" if gpu else "cpu"))
-        dtype = torch.float16 if gpu else torch.float32
-        decoder = Decoder(loaded.model.gpt, settings.xtts_voices, loaded.sampling, dtype=dtype, graphs=gpu)
-        decoder.warm()
-        if gpu:
-            loaded.model.gpt.gpt.cpu()  # the decoder has its own copy, at half the size
-        return XttsEngine(loaded, decoder, Vocoder(loaded.model.hifigan_decoder), track_line)
-    except torch.OutOfMemoryError as error:
-        raise SynthesisFailed(
-            "XTTS does not fit into the GPU's memory; lower XTTS_VOICES, or free some of it."
-        ) from error
+    from services.tts.visemes.tracking import track_line
+
+    return load_xtts(Path(settings.xtts_dir), settings.xtts_voices, track_line)
 
 
 def _piper(name: str, settings: TtsSettings) -> Engine:
-    from services.tts.piper_engine import PiperEngine
-    from services.tts.piper_model import PiperModel
+    from services.tts.piper.engine import PiperEngine
+    from services.tts.piper.model import PiperModel
 
     about = yaml.safe_load((VOICES / name / "voice.yaml").read_text())
     weights = Path(str(files(about["package"]))) / "data" / f"{about['model']}.onnx"

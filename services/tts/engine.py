@@ -1,6 +1,7 @@
-"""What speaks. Engines fill one protocol: `piper` (neural), `espeak` (instant), `xtts` (cloned voices)."""
+"""The interface of a speech engine (`espeak`: instant, `piper`: neural, `xtts`: cloned voices), and what passes it."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -21,7 +22,8 @@ Mark = Literal["", ",", ";", ":", ".", "?", "!"]
 class Voice:
     """A voice as `GET /v1/voices` shows it; `language` is a BCP 47 tag in lower case, `sample_rate` in Hz.
 
-    `languages` are the families that it speaks, where there are several, each with the characters of its longest line.
+    `languages`: of a voice that speaks several, each language without region, and how many characters a line in it may
+    have. Empty for a voice of one language.
     """
 
     name: str
@@ -31,8 +33,8 @@ class Voice:
     sample_rate: int
     languages: Mapping[str, int] = field(default_factory=dict, hash=False)
 
-    def speaking(self, tag: str) -> "Voice | None":
-        """The voice for a language tag, in its whole family (en-GB too); None where it does not speak that."""
+    def in_language(self, tag: str) -> "Voice | None":
+        """This voice, speaking the language of a BCP 47 tag, whatever its region; None where it does not."""
         family = family_of(tag)
         if family == family_of(self.language):
             return self
@@ -47,7 +49,7 @@ def family_of(tag: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One word as it is written (`text`), as it is said (`spoken`: plain words, maybe many), the mark after it."""
+    """A word of a line: as it is written (`text`), as it is said (`spoken`, maybe several words), the mark after it."""
 
     text: str
     spoken: str
@@ -56,7 +58,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is said in one breath by one voice, and how long the silence after it is."""
+    """A sentence, or a part of a long one, that one voice says in one breath, and the silence after it."""
 
     words: tuple[Written, ...]
     voice: Voice
@@ -65,7 +67,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One sound: IPA, samples from the start of the line, and the index of the word in the line that it belongs to."""
+    """One speech sound: IPA, first sample and last + 1 from the line's start, and its word's index in the line."""
 
     ipa: str
     start: int
@@ -77,8 +79,8 @@ class Phone:
 class Part:
     """The next stretch of a line's sound.
 
-    The first part carries all phones of the line; or, where the engine has none, each what is certain by
-    now, in ms from the line's start: all changes of shape that lie in the part, and the words that have ended.
+    An engine that knows its phones gives all phones of the line with the first part. Another gives, with each part, all
+    changes of shape that lie in it and the words that have ended by then, in ms from the line's start.
     """
 
     pcm: Pcm
@@ -98,30 +100,34 @@ class Engine(Protocol):
     name: str
     voices: tuple[Voice, ...]
     at_once: int | None
-    """How many steps may be under way at once; None: as many as there are cores for."""
+    """How many steps may be under way at once; None: as many as the cores allow."""
+    ended: Future[None] | None
+    """Done when the thread that the engine runs in has ended; None: the engine has no thread of its own."""
 
     def speak(self, line: Line) -> Iterator[Part]:
-        """The line's sound, part by part; each step of the iterator is a short piece of work. At least one part.
-
-        A line of which nothing can be said is one part without sound. A step may raise SynthesisFailed.
+        """The line's sound in parts, at least one; the last is marked so. Each step of the iterator is a short piece of
+        work. A line of which nothing can be said is one part without sound. A step may raise SynthesisFailed.
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what the engine holds; nobody speaks any more."""
+        ...
 
 
-class Learner(Protocol):
+class CloningEngine(Protocol):
     """An engine that speaks in cloned voices."""
 
     def learn(self, name: str, sound: NDArray[np.float32], folder: Path) -> None:
-        """Take up a voice from its recording (mono, 22 050 Hz), or from what an earlier time left in its folder.
-
-        Raises SynthesisFailed where it cannot.
+        """Speak in this voice from now on: from what was derived and kept in its folder, or from its recording (mono,
+        22 050 Hz). Raises SynthesisFailed where it cannot.
         """
         ...
 
-    def forget(self, name: str) -> None: ...
+    def forget(self, name: str) -> None:
+        """Do not speak in this voice any more."""
+        ...
 
     def voice(self, name: str, language: str = "en") -> Voice:
-        """How it is shown and chosen; it speaks `language` where nothing else is asked for."""
+        """The voice as the catalog shows it; it speaks `language` where a request names none."""
         ...

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from concurrent.futures import Future
 from typing import Annotated, Literal
 
 from fastapi import FastAPI
@@ -20,9 +21,10 @@ from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import SessionId, Speech
 from services.tts.catalog import load
-from services.tts.cloning import MAX_UPLOAD, Cloning, Language, routes
+from services.tts.cloning.cloning import Cloning
+from services.tts.cloning.routes import MAX_UPLOAD, Language, routes
 from services.tts.settings import TtsSettings
-from services.tts.speaking import Cancelled, Speaker
+from services.tts.speaker import CancelledTurns, Speaker
 from services.tts.text.lines import lines_of
 
 MAX_TEXT = 10_000
@@ -59,7 +61,7 @@ class SpeakRequest(BaseModel):
 
 def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
     """The service; the voices are loaded and warm when it starts to listen."""
-    cancelled = Cancelled()
+    cancelled = CancelledTurns()
     catalog = load(settings)
     cloning = Cloning(settings, catalog)
     speaker = Speaker(catalog, cancelled, settings.tts_threads)
@@ -83,7 +85,7 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
                 cancelled.forget(order.session)
 
     def heartbeat() -> Heartbeat:
-        return Heartbeat(service="tts", instance=INSTANCE, sessions=speaker.speaking, capacity=speaker.workers)
+        return Heartbeat(service="tts", instance=INSTANCE, sessions=speaker.active, capacity=speaker.workers)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI, background: Background) -> AsyncIterator[None]:
@@ -93,6 +95,9 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
         async with background:
             background.keep("control", follow_control(the_bus, obey))
             background.keep("heartbeat", beat(the_bus, heartbeat))
+            for engine in catalog.engines.values():
+                if engine.ended is not None:
+                    background.keep(f"{engine.name} engine", _until(engine.ended))
             yield
         await the_bus.close()
         speaker.close()
@@ -103,12 +108,13 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
     async def speak(request: SpeakRequest) -> StreamingResponse:
         """One speech message a line, the first as soon as its sound exists.
 
-        Times start at 0 for each call. The last message is `final`; a stream that ends without one was cancelled.
+        Times start at 0 for each call. The last message is `final`; a stream that ends without a final message was
+        cancelled.
         """
         cloning.permit(request.voice, request.voice_token)
         voice = catalog.choose(request.voice, request.language)
         # Ten thousand characters take a while to plan: nobody else waits for that.
-        lines = await asyncio.to_thread(lines_of, request.text, voice, catalog.beside(voice))
+        lines = await asyncio.to_thread(lines_of, request.text, voice, catalog.voices_beside(voice))
         messages = speaker.speak(request.session, request.turn, lines, request.sr or voice.sample_rate)
         # The first message is awaited here, so that a voice that fails is an error and not a broken stream.
         first = await anext(messages, None)
@@ -116,6 +122,11 @@ def create_app(settings: TtsSettings, bus: Bus | None = None) -> FastAPI:
 
     app.include_router(routes(cloning), max_body_size=MAX_UPLOAD)
     return app
+
+
+async def _until(ended: Future[None]) -> None:
+    """Returns when a thread has ended; raises what ended it."""
+    await asyncio.wrap_future(ended)
 
 
 async def _ndjson(first: Speech | None, rest: AsyncGenerator[Speech, None]) -> AsyncIterator[bytes]:
@@ -127,6 +138,7 @@ async def _ndjson(first: Speech | None, rest: AsyncGenerator[Speech, None]) -> A
 
 
 def main() -> None:
+    """Run the service with the settings of the environment."""
     settings = read_settings(TtsSettings)
     serve(create_app(settings), settings, settings.tts_port)
 

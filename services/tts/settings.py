@@ -8,6 +8,8 @@ from services.common.settings import Settings
 
 
 class TtsSettings(Settings):
+    """What each is for stands in `.env`."""
+
     tts_engine: Literal["piper", "espeak", "xtts"] = "piper"
     tts_fallback: Literal["", "piper"] = ""
     tts_voice: str = "joe"

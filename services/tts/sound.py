@@ -1,4 +1,4 @@
-"""Levels and edges of sound. Floats in [-1, 1] become samples here."""
+"""Levels and edges of sound."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from services.tts.engine import Pcm
 
 Sound = NDArray[np.float32]
+"""Mono samples in [-1, 1]."""
 
 LEAD_S = 0.02
 """Silence kept before the first sound: enough for lips to close, too short to be waited for."""
@@ -25,17 +26,19 @@ def level(sound: Sound, gain: float) -> Sound:
 
 
 def onset(sound: Sound) -> int:
-    """The first sample that can be heard; the length, where none can."""
+    """The index of the first sample that can be heard; the sound's length where it is silent."""
     heard = np.flatnonzero(np.abs(sound) > _QUIET)
     return int(heard[0]) if len(heard) else len(sound)
 
 
 def samples(sound: Sound) -> Pcm:
+    """As 16-bit samples."""
     return np.round(sound * 32767).astype(np.int16)
 
 
 def settle(sound: Sound, spoken: int, length: int) -> Pcm:
-    """Exactly `length` samples: cut after the last sound (it ends at `spoken`) with a short fade, or filled up."""
+    """Exactly `length` samples: filled up with silence, or cut, with a short fade that does not reach into what is said
+    (up to `spoken`)."""
     whole = np.zeros(length, np.float32)
     kept = min(len(sound), length)
     whole[:kept] = sound[:kept]

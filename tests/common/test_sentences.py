@@ -33,6 +33,8 @@ def test_sentences_end_where_a_reader_sees_them_end(parts: tuple[str, ...]) -> N
         ("It is open until 5 p.m.", "on", False),
         ("Ask Dr.", "Smith", False),
         ("See Fig.", "3", False),
+        ("See ch.", "3", False),
+        ("The others, i.e.", "Ann", False),
         ("It costs approx.", "20", False),
         ("Is it? ", "Yes", True),
     ],

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from services.common.speech import VISEMES, VisemeAt, Word
 from services.tts.engine import Line, Pcm, Voice
-from services.tts.espeak_engine import EspeakEngine
-from services.tts.mouth_model import Listener, mouth_model
-from services.tts.spectrum import Spectrum
+from services.tts.espeak.engine import EspeakEngine
 from services.tts.text.lines import lines_of
-from services.tts.tracking import Tracker
 from services.tts.training.speech import HELD_OUT, Said, Speaks, instant, say
-from services.tts.visemes import shapes
+from services.tts.visemes.mouth_model import ShapeClassifier, mouth_model
+from services.tts.visemes.shapes import shape_changes
+from services.tts.visemes.spectrum import Spectrum
+from services.tts.visemes.tracking import Tracker
 from tests.tts.flite import UNKNOWN, FliteEngine
 
 _CORPUS = Path(__file__).parents[2] / "corpus"
@@ -117,7 +117,7 @@ def true_words(said: Said) -> list[tuple[float, float] | None]:
 def judge(score: Score, said: Said, visemes: Sequence[VisemeAt], words: Sequence[Word]) -> None:
     rate = said.line.voice.sample_rate
     end = len(said.pcm) * 1000 / rate
-    truth = [(sample * 1000 / rate, shape) for sample, shape in shapes(said.phones, len(said.pcm))]
+    truth = [(sample * 1000 / rate, shape) for sample, shape in shape_changes(said.phones, len(said.pcm))]
     shown = [(float(v.t), v.v) for v in visemes]
     score.changes += len(shown)
     every = np.array([t for t, _ in shown] or [np.inf])
@@ -185,9 +185,9 @@ def main() -> None:
             said = say(engine, Line(line.words, voice, line.pause_ms))
             sr = voice.sample_rate
             for method, tracker in (
-                ("sound", Tracker([], sr, Listener(model, sr), model.prior)),
+                ("sound", Tracker([], sr, ShapeClassifier(model, sr), model.prior)),
                 ("text", Tracker([said.line], sr, Loudness(sr), np.full(len(VISEMES), 1 / len(VISEMES), np.float32))),
-                ("both", Tracker([said.line], sr, Listener(model, sr), model.prior)),
+                ("both", Tracker([said.line], sr, ShapeClassifier(model, sr), model.prior)),
             ):
                 judge(scores[method], said, *follow(scores[method], tracker, said))
         table[name] = {

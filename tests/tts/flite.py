@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from services.tts.engine import Line, Part, Phone, Voice
-from services.tts.phones import script
+from services.tts.espeak.phones import spoken_text
 
 _IPA = {
     "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ", "aw": "a ʊ", "ax": "ə", "axr": "ɚ", "ay": "a ɪ", "b": "b", "ch": "tʃ",
@@ -80,7 +80,7 @@ class FliteEngine:
         )
 
     def speak(self, line: Line) -> Iterator[Part]:
-        said = script(line)
+        said = spoken_text(line)
         flite = _library()
         utterance = flite.flite_synth_text(said.text.encode("ascii", "ignore"), _registered(line.voice.name[6:]))
         try:

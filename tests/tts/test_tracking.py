@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import soxr
 
+import services.tts.piper.engine as piper_engine
 from services.common.speech import VisemeAt, Word
-from services.tts import piper_engine
 from services.tts.engine import Line, Part, Pcm, Phone, Written
-from services.tts.espeak_engine import EspeakEngine
-from services.tts.piper_engine import PiperEngine
+from services.tts.espeak.engine import EspeakEngine
+from services.tts.piper.engine import PiperEngine
 from services.tts.settings import TtsSettings
-from services.tts.tracking import LATENCY_MS, VisemeTracker, track, track_line
 from services.tts.training.speech import HELD_OUT, Said, instant, say
+from services.tts.visemes.tracking import LATENCY_MS, VisemeTracker, track, track_line
 from tests.tts.bench import Score, judge
 from tests.tts.conftest import serving, sound_of
 
@@ -110,6 +110,7 @@ def test_a_quiet_voice_is_heard_as_well(gain: float) -> None:
 
 
 def test_a_rate_that_cannot_be_followed_is_named() -> None:
+    """The error says which rates can be."""
     with pytest.raises(ValueError, match="at 96000 Hz cannot be followed; 8000 to 48000"):
         track("Hello.", 96000)
 
@@ -183,6 +184,7 @@ def test_other_languages_have_the_same_shapes(language: str, text: str) -> None:
 
 
 def test_a_language_that_nobody_reads_is_followed_by_its_sound() -> None:
+    """The shapes are those that the sound alone has, and the words are told as written."""
     said = spoken(SENTENCES[0])
     rate = said.line.voice.sample_rate
     visemes, words = fed(track("qapla batlh je", rate, "qaa"), said.pcm)

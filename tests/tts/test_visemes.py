@@ -10,12 +10,12 @@ import pytest
 from services.common.speech import VISEMES
 from services.tts.catalog import Catalog, load
 from services.tts.engine import Line, Part, Phone, Voice, Written
-from services.tts.espeak import espeak
-from services.tts.espeak_engine import spelled
-from services.tts.phones import groups, script
-from services.tts.piper_model import PiperModel
+from services.tts.espeak.engine import spelled
+from services.tts.espeak.library import espeak
+from services.tts.espeak.phones import groups, spoken_text
+from services.tts.piper.model import PiperModel
 from services.tts.settings import TtsSettings
-from services.tts.visemes import shapes, viseme
+from services.tts.visemes.shapes import shape_changes, viseme
 
 RATE = 22050
 
@@ -52,7 +52,7 @@ def test_words_have_their_shapes(catalog: Catalog, word: str, want: str | None) 
     shown = []
     for voice in ("joe", "espeak-en-us"):
         _, phones = speak(catalog, voice, word)
-        shown.append([shape for _, shape in shapes(phones, phones[-1].end) if shape != "SIL"])
+        shown.append([shape for _, shape in shape_changes(phones, phones[-1].end) if shape != "SIL"])
     assert shown[0] == shown[1]
     if want:
         assert shown[0][: len(want.split())] == want.split()
@@ -69,13 +69,13 @@ def test_every_sound_of_every_language_has_a_shape() -> None:
 def test_breath_takes_the_shape_of_the_vowel() -> None:
     """An H is said with the mouth already at the next vowel."""
     phones = [Phone("h", 0, 100, 0), Phone("ˈoʊ"[1], 100, 200, 0)]
-    assert list(shapes(phones, 200)) == [(0, "OH")]
+    assert list(shape_changes(phones, 200)) == [(0, "OH")]
 
 
 def test_rest_between_and_after() -> None:
     """Where nothing sounds the mouth rests."""
     phones = [Phone("m", 10, 100, 0), Phone("a", 300, 400, 1)]
-    assert list(shapes(phones, 500)) == [(0, "SIL"), (10, "PP"), (100, "SIL"), (300, "AA"), (400, "SIL")]
+    assert list(shape_changes(phones, 500)) == [(0, "SIL"), (10, "PP"), (100, "SIL"), (300, "AA"), (400, "SIL")]
 
 
 def test_espeak_times_are_its_events(catalog: Catalog) -> None:
@@ -128,7 +128,7 @@ def test_phones_follow_each_other(catalog: Catalog) -> None:
 def test_words_said_as_one_are_told_apart(text: str, want: list[str]) -> None:
     """Pairs that espeak says as one group are divided between their words."""
     line = Line(tuple(Written(w, w) for w in text.split()), Voice("x", "espeak", "en-us", "male", RATE), 0)
-    read = groups(espeak().read(text, "en-us").phonemes, script(line), lambda word: spelled(word, "en-us"))
+    read = groups(espeak().read(text, "en-us").phonemes, spoken_text(line), lambda word: spelled(word, "en-us"))
     units = [unit for group in read for unit in group]
     got = ["".join(u.ipa for u in units if u.word == i).strip().replace("ˈ", "") for i in range(len(want))]
     assert got == want
@@ -137,13 +137,13 @@ def test_words_said_as_one_are_told_apart(text: str, want: list[str]) -> None:
 def test_a_language_finds_its_voice(catalog: Catalog) -> None:
     """The default voice speaks its whole language family; others get espeak's nearest; unknown ones none."""
     found = {
-        tag: voice.name for tag in ("en", "en-GB", "de", "de-AT", "fr", "pt-BR") if (voice := catalog.speaking(tag))
+        tag: voice.name for tag in ("en", "en-GB", "de", "de-AT", "fr", "pt-BR") if (voice := catalog.voice_for(tag))
     }
     assert found["en"] == found["en-GB"] == "joe"
     assert found["de"] == found["de-AT"] == "espeak-de"
     assert found["fr"].startswith("espeak-fr")
     assert found["pt-BR"] == "espeak-pt-br"
-    assert catalog.speaking("tlh") is None
+    assert catalog.voice_for("tlh") is None
 
 
 def test_the_model_is_prepared_once(tmp_path: Path) -> None:

@@ -10,14 +10,13 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
 
 from services.common.errors import Problem
-from services.tts.recordings import RATE, Recording, check, pitch, read, snr_db, speakers_apart
+from services.tts.cloning.recordings import RATE, Recording, check, pitch, read, snr_db, speakers_apart
 from services.tts.settings import TtsSettings
+from services.tts.sound import Sound
 from tests.tts.conftest import Tts, serving, sound_of
 
-Sound = NDArray[np.float32]
 STATEMENT = "I am Joe, and I agree that this voice is cloned for tests."
 TEXT = (
     "Everything runs on your own machine, and nothing that you say ever leaves it. "

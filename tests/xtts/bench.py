@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from services.common.speech import VisemeAt, Word
 from services.tts.engine import Line, Pcm, Written
+from services.tts.visemes.tracking import Tracked
 from services.tts.xtts.decoder import Decoder
+from services.tts.xtts.engine import XttsEngine
 from services.tts.xtts.vocoder import Vocoder, Window
 from services.tts.xtts.weights import Loaded, load
-from services.tts.xtts_engine import XttsEngine
 from tests.xtts.published import SPEAKERS, TINY, TRUE, publish, small_vocoder
 
 TEXT = "Everything runs on your own machine, and nothing that you say ever leaves it unless you want it to."
@@ -44,22 +44,15 @@ class Row:
     memory_mb: float
 
 
-@dataclass
-class Settled:
-    visemes: list[VisemeAt]
-    words: list[Word]
-    until_ms: int
-
-
 class Deaf:
     """In the tracker's place: it settles everything at once."""
 
     def __init__(self, line: Line, rate: int) -> None:
         self._rate, self._heard = rate, 0
 
-    def feed(self, pcm: Pcm, final: bool) -> Settled:
+    def feed(self, pcm: Pcm, final: bool) -> Tracked:
         self._heard += len(pcm)
-        return Settled([], [], self._heard * 1000 // self._rate)
+        return Tracked([], [], self._heard * 1000 // self._rate)
 
 
 class Bench:

@@ -1,21 +1,35 @@
 """A real tts service with the XTTS engine: random weights, small, on the CPU; the bus is in memory."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 
 from services.tts.settings import TtsSettings
+from services.tts.sound import Sound
 from tests.tts.conftest import Tts, serving
 from tests.xtts.published import TINY, publish, small_vocoder
 from tests.xtts.tracker import Foretold
 
 torch.set_num_threads(1)  # small models lose more to the handing over than they gain
 small_vocoder()
+
+
+SPEAKER = "xtts-damien-black"
+
+
+def recording(seed: int = 1) -> Sound:
+    """Eight seconds that pass as one person in a quiet room: a voiced buzz in syllables."""
+    rate = 22050
+    t = np.arange(8 * rate) / rate
+    hz = 110 * 2 ** (np.sin(2 * np.pi * 0.4 * t + seed) / 12)
+    buzz = sum(np.sin(2 * np.pi * np.cumsum(k * hz) / rate) / k for k in range(1, 12))
+    syllables = np.clip(np.sin(2 * np.pi * 2 * t) + 0.6, 0, 1)
+    room = np.random.default_rng(seed).normal(0, 0.0003, len(t))
+    return np.asarray(0.2 * buzz * syllables + room, np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +40,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def foretold() -> Iterator[None]:
     """The engine's mouth shapes are the test's own."""
-    stand_in = ModuleType("services.tts.tracking")
-    stand_in.track_line = Foretold  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "services.tts.tracking", stand_in)
+        patch.setattr("services.tts.visemes.tracking.track_line", Foretold)
         yield
 
 

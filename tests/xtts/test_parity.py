@@ -10,10 +10,10 @@ import torch
 
 from services.tts.engine import Line, SynthesisFailed, Voice, Written
 from services.tts.xtts.decoder import Decoder
+from services.tts.xtts.engine import XttsEngine
 from services.tts.xtts.sampling import Sampling
 from services.tts.xtts.vocoder import Vocoder, Window
 from services.tts.xtts.weights import Loaded, load
-from services.tts.xtts_engine import XttsEngine
 from tests.xtts.published import SPEAKERS
 from tests.xtts.tracker import Foretold
 
@@ -214,7 +214,7 @@ def test_too_many_tokens_are_spoken_in_pieces(loaded: Loaded) -> None:
     """Numbers are longer in words than as written: nothing of the line is lost."""
     engine = _engine(loaded)
     words = tuple(Written(f"{n},", "") for n in range(123_451, 123_471))
-    pieces = engine._readings(words, "en")
+    pieces = engine._in_tokens(words, "en")
     assert len(pieces) > 1
     assert all(len(piece) <= engine._decoder.most_text for piece in pieces)
     whole = engine._tokens(" ".join(word.text for word in words), "en")
@@ -241,6 +241,6 @@ def _engine(loaded: Loaded) -> XttsEngine:
 
 
 def _voice(engine: XttsEngine, language: str) -> Voice:
-    voice = engine.voices[0].speaking(language)
+    voice = engine.voices[0].in_language(language)
     assert voice is not None
     return voice

@@ -3,38 +3,21 @@
 import itertools
 import json
 import shutil
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from services.common.speech import CHUNK_MS, Speech
 from services.tts.catalog import load as load_catalog
 from services.tts.settings import TtsSettings
-from services.tts.sound import Sound
 from services.tts.xtts.decoder import Decoder
-from services.tts.xtts.vocoder import Vocoder, Window
 from tests.tts.conftest import Tts, sound_of, until, written
-from tests.tts.test_voices import STATEMENT, bearer, encoded, post
-from tests.xtts.service import xtts
+from tests.xtts.service import SPEAKER, xtts
 from tests.xtts.tracker import STEP_MS
 
 TEXT = "Hello there. It is 5 pm, Dr. Smith!"
-SPEAKER = "xtts-damien-black"
-
-
-def recording(seed: int = 1) -> np.ndarray:
-    """Eight seconds that pass as one person in a quiet room: a voiced buzz in syllables."""
-    rate = 22050
-    t = np.arange(8 * rate) / rate
-    hz = 110 * 2 ** (np.sin(2 * np.pi * 0.4 * t + seed) / 12)
-    buzz = sum(np.sin(2 * np.pi * np.cumsum(k * hz) / rate) / k for k in range(1, 12))
-    syllables = np.clip(np.sin(2 * np.pi * 2 * t) + 0.6, 0, 1)
-    room = np.random.default_rng(seed).normal(0, 0.0003, len(t))
-    return (0.2 * buzz * syllables + room).astype(np.float32)
 
 
 @pytest.mark.parametrize("sr", [24000, 16000, 48000])
@@ -83,7 +66,7 @@ def test_sound_is_the_librarys(weights: Path, tmp_path: Path) -> None:
         heard = sound_of(service.say("Hello there.", voice=SPEAKER)).astype(float) / 32767
         settings = TtsSettings(tts_engine="xtts", xtts_dir=str(weights), voices_dir=str(tmp_path / "v"), xtts_voices=1)
         catalog = load_catalog(settings)
-        model = catalog.learner._loaded.model  # type: ignore[union-attr]
+        model = catalog.cloning_engine._loaded.model  # type: ignore[union-attr]
         speaker = model.speaker_manager.speakers["Damien Black"]
         made = model.inference(
             "hello there.",
@@ -165,51 +148,6 @@ def test_speakers_at_once_share_the_model(tts: Tts, monkeypatch: pytest.MonkeyPa
     assert len(together) < sum(together)
 
 
-def test_a_voice_lives(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cloned voice speaks at once and after a restart, without being learnt anew; deleting it leaves nothing."""
-    voices = tmp_path / "voices"
-    with xtts(weights, voices) as service:
-        made = post(service, "anna", encoded(recording()), language="de").json()
-        token = made["voice_token"]
-        assert made["speaks"]
-        assert sorted(p.name for p in (voices / "anna").iterdir()) == [
-            "recording.flac",
-            "voice.json",
-            "xtts.safetensors",
-        ]
-        assert service.post(text="Hallo.", voice="anna").status_code == 401
-        before = service.say("Hallo du.", voice="anna", voice_token=token)
-        assert sound_of(before).any()
-        assert service.say("Hello you.", voice="anna", voice_token=token, language="en")
-        mine = service.client.get(f"{service.url}/v1/voices", headers=bearer(token)).json()
-        assert [(v["language"], v["cloned"]) for v in mine if v["name"] == "anna"] == [("de", True)]
-        assert "anna" not in service.client.get(f"{service.url}/v1/voices").text
-
-    import services.tts.xtts_engine as engine
-
-    monkeypatch.setattr(engine, "condition", lambda *_: pytest.fail("learnt anew"))
-    with xtts(weights, voices, tts_voice="anna") as service:
-        assert service.say("Hallo.")  # the operator's own choice needs no token
-        assert service.say("Hallo.", voice="anna", voice_token=token)
-        url = f"{service.url}/v1/voices/anna"
-        assert service.client.delete(url, headers=bearer(token)).status_code == 204
-        assert sound_of(service.say("Hello.")).any()  # in the model's first voice
-        assert service.post(text="Hallo.", voice="anna", voice_token=token).status_code == 422
-    assert list(voices.iterdir()) == []
-
-
-def test_other_weights_learn_a_voice_anew(weights: Path, tmp_path: Path) -> None:
-    """What was derived with other weights is not used: it is made again from the recording."""
-    from tests.xtts.published import TINY, publish
-
-    voices = tmp_path / "voices"
-    with xtts(weights, voices) as service:
-        post(service, "anna", encoded(recording()))
-        first = (voices / "anna/xtts.safetensors").read_bytes()
-    with xtts(publish(tmp_path / "other", TINY, seed=8), voices):
-        assert (voices / "anna/xtts.safetensors").read_bytes() != first
-
-
 def test_languages(tts: Tts) -> None:
     """A voice speaks each of the model's languages, and other scripts inside a text; another language is 422."""
     assert sound_of(tts.say("Guten Tag.", voice=SPEAKER, language="de-AT")).any()
@@ -223,94 +161,3 @@ def test_languages(tts: Tts) -> None:
     assert unknown.status_code == 422
     assert SPEAKER in unknown.json()["detail"]
     assert tts.post(text="Ελλάδα").status_code == 422
-
-
-@pytest.mark.parametrize("name", ["config.json", "model.pth", "vocab.json", "speakers_xtts.pth"])
-def test_missing_weights_are_a_sentence(weights: Path, tmp_path: Path, name: str) -> None:
-    """The start ends with the name of the file and of the setting."""
-    folder = tmp_path / "weights"
-    shutil.copytree(weights, folder)
-    (folder / name).unlink()
-    settings = TtsSettings(tts_engine="xtts", xtts_dir=str(folder), voices_dir=str(tmp_path / "v"))
-    with pytest.raises(SystemExit, match=rf"lacks {name}.*TTS_FALLBACK"):
-        load_catalog(settings)
-    (folder / name).write_bytes(b"not this")
-    with pytest.raises(SystemExit, match="XTTS"):
-        load_catalog(settings)
-
-
-def test_the_embedded_voice_stands_in(weights: Path, tmp_path: Path) -> None:
-    """With TTS_FALLBACK=piper: missing weights, an unknown voice or language, and a full GPU are spoken by joe."""
-    with xtts(tmp_path / "nowhere", tmp_path / "v", tts_fallback="piper") as service:
-        assert sound_of(service.say("Hello.", voice="xtts-ana")).any()
-        mine = post(service, "me", encoded(recording())).json()["voice_token"]
-        listed = service.client.get(f"{service.url}/v1/voices", headers=bearer(mine)).json()
-        assert {"joe": "piper", "me": "piper"}.items() <= {v["name"]: v["engine"] for v in listed}.items()
-        assert service.say("Hello there.", voice="me", voice_token=mine)
-    with xtts(weights, tmp_path / "v", tts_fallback="piper") as service:
-        token = post(service, "anna", encoded(recording())).json()["voice_token"]
-        assert service.post(text="Hi.", voice="anna", voice_token=token + "x").status_code == 403
-        for body in ({"voice": "nobody"}, {"voice": SPEAKER, "language": "el"}):
-            assert service.say("Hello there.", **body)[0].sr == 22050
-        assert sound_of(service.say("Ελλάδα", voice=SPEAKER)).any()
-
-
-def test_a_full_gpu_is_a_sentence_or_the_embedded_voice(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without memory the call is 503 with what to do, or joe speaks at the rate asked for; the next call is served."""
-    begin = Decoder.begin
-    full = threading.Event()
-
-    def scarce(self: Decoder, row: int, voice: torch.Tensor, text: list[int]) -> int:
-        if full.is_set():
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        token: int = begin(self, row, voice, text)
-        return token
-
-    monkeypatch.setattr(Decoder, "begin", scarce)
-    for fallback in ("", "piper"):
-        with xtts(weights, tmp_path / "v", tts_fallback=fallback) as service:
-            full.set()
-            answer = service.post(text="Hello there.", voice=SPEAKER)
-            assert answer.status_code == (200 if fallback else 503)
-            if fallback:
-                messages = [Speech.model_validate_json(line) for line in answer.text.splitlines()]
-                assert messages[0].sr == 24000
-                assert written(messages) == "Hello there."
-                assert messages[-1].final
-            else:
-                assert "XTTS_VOICES" in answer.json()["detail"]
-                assert service.client.get(f"{service.url}/readyz").status_code == 503
-            full.clear()
-            assert sound_of(service.say("Hello there.", voice=SPEAKER)).any()
-
-
-def test_one_bad_step_does_not_end_the_others(tts: Tts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error in the middle is told to whoever was being served; the service goes on."""
-    sound = Vocoder.sound
-    broken = threading.Event()
-    broken.set()
-
-    def breaks(self: Vocoder, windows: list[Window]) -> list[Sound]:
-        if broken.is_set():
-            broken.clear()
-            raise RuntimeError("a kernel failed")
-        made: list[Sound] = sound(self, windows)
-        return made
-
-    monkeypatch.setattr(Vocoder, "sound", breaks)
-    answer = tts.post(text="Hi there.", voice=SPEAKER)
-    assert answer.status_code == 503
-    assert "a kernel failed" in answer.json()["detail"]
-    assert sound_of(tts.say("Hi there.", voice=SPEAKER)).any()
-
-
-def test_consent_is_kept(weights: Path, tmp_path: Path) -> None:
-    """The statement, the date and the hash lie beside the voice, as they were given."""
-    with xtts(weights, tmp_path) as service:
-        post(service, "anna", encoded(recording()))
-    kept = json.loads((tmp_path / "anna/voice.json").read_text())["consent"]
-    assert kept["statement"] == STATEMENT
-    assert len(kept["audio_sha256"]) == 64
-    assert kept["date"].startswith("20")

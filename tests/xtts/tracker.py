@@ -1,19 +1,12 @@
 """In the tracker's place: times that a test can foretell. A new shape every 100 ms, told 60 ms late, as is a word."""
 
-from dataclasses import dataclass
 from itertools import cycle
 
 from services.common.speech import VISEMES, VisemeAt, Word
 from services.tts.engine import Line, Pcm
+from services.tts.visemes.tracking import Tracked
 
 STEP_MS, LATE_MS = 100, 60
-
-
-@dataclass
-class Settled:
-    visemes: list[VisemeAt]
-    words: list[Word]
-    until_ms: int
 
 
 class Foretold:
@@ -26,7 +19,7 @@ class Foretold:
         length = 1000 // len(line.words)
         self._words = [Word(t0=i * length, t1=(i + 1) * length, text=word.text) for i, word in enumerate(line.words)]
 
-    def feed(self, pcm: Pcm, final: bool) -> Settled:
+    def feed(self, pcm: Pcm, final: bool) -> Tracked:
         self._heard += len(pcm)
         now = self._heard * 1000 // self._rate
         until = now if final else max(now - LATE_MS, self._settled)
@@ -34,4 +27,4 @@ class Foretold:
         ended = [word for word in self._words if final or word.t1 <= until]
         self._words = self._words[len(ended) :]
         self._settled = until
-        return Settled([VisemeAt(t=t, v=next(self._shapes)) for t in begins], ended, until)
+        return Tracked([VisemeAt(t=t, v=next(self._shapes)) for t in begins], ended, until)

@@ -23,7 +23,7 @@ _KEPT_SYMBOLS = frozenset("+=<>≠≈±×÷≤≥→°$€£¥₹%&^~−")
 
 
 def clean(text: str) -> str:
-    """What is left to say: words with single spaces, thoughts apart by `BREAK`."""
+    """The words that are to be said, with single spaces between them and `BREAK` between thoughts."""
     text = unicodedata.normalize("NFC", html.unescape(text)).replace("\r\n", "\n").replace("\r", "\n")
     text = "".join(ch for ch in text if ch in "\n\t" or unicodedata.category(ch) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
     text = _FENCE.sub("\n", text)

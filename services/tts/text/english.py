@@ -4,15 +4,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from services.tts.text.lexicon import (
+    ABBREVIATIONS,
     CURRENCIES,
-    ENDINGS,
     FRACTIONS,
     MONTH_SHORT,
     MONTHS,
     ROMAN,
     SCALE_WORDS,
     SCALES,
-    TITLES,
     UNITS,
     WORDS,
     unit,
@@ -60,8 +59,9 @@ _SIGNED = {"-": "minus", "−": "minus", "+": "plus", "~": "about", "≈": "abou
 _SIGNED |= {"≤": "at most", "≥": "at least", "±": "plus or minus", "#": "number"}
 
 
-def say(words: Sequence[str], i: int) -> str:
-    """What is said for the i-th of `words` (their marks and brackets taken off); "" where its neighbour says it too."""
+def spoken_form(words: Sequence[str], i: int) -> str:
+    """What is said for the i-th of `words`, without their marks and brackets. Its neighbours may decide ("May 3").
+    Empty where nothing is said for it, or a neighbour's words include it."""
     word = words[i].replace("’", "'").replace("\u00a0", "")
     before = words[i - 1] if i else ""
     after = words[i + 1] if i + 1 < len(words) else ""
@@ -90,7 +90,7 @@ def _known(word: str, before: str, after: str) -> str | None:
         return ROMAN[word]
     if lower == "st." and not after[:1].isupper():
         return "street"
-    for table in (TITLES, ENDINGS, WORDS):
+    for table in (ABBREVIATIONS, WORDS):
         if lower in table:
             return table[lower]
     return None
@@ -173,11 +173,11 @@ def _decade(match: re.Match[str], *_: str) -> str:
 
 
 def _signed(match: re.Match[str], before: str, after: str) -> str:
-    return f"{_SIGNED[match[1]]} {say([before, match[2], after], 1)}"
+    return f"{_SIGNED[match[1]]} {spoken_form([before, match[2], after], 1)}"
 
 
 def _range(match: re.Match[str], *_: str) -> str:
-    first, second = (say(["", part, ""], 1) for part in (match[1], match[2]))
+    first, second = (spoken_form(["", part, ""], 1) for part in (match[1], match[2]))
     if match[1][0] in CURRENCIES and match[2][0].isdigit():
         return f"{decimal(match[1][1:])} to {second} {CURRENCIES[match[1][0]][1]}"
     return f"{first} to {second}"

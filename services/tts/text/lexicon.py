@@ -1,6 +1,6 @@
 """Abbreviations, units and signs of American English, and what people say for them."""
 
-TITLES = {
+ABBREVIATIONS = {
     "dr.": "doctor",
     "mr.": "mister",
     "mrs.": "missus",
@@ -33,13 +33,6 @@ TITLES = {
     "e.g.": "for example",
     "i.e.": "that is",
     "viz.": "namely",
-}
-"""Never the end of a sentence."""
-
-BEFORE_A_NUMBER = frozenset(["fig.", "sec.", "ch.", "vol.", "no.", "nos.", "p.", "pp.", "eq."])
-"""Abbreviations only before a number; else "No." is an answer."""
-
-ENDINGS = {
     "etc.": "et cetera",
     "inc.": "incorporated",
     "ltd.": "limited",
@@ -60,7 +53,9 @@ ENDINGS = {
     "p.m.": "PM",
     "ph.d.": "PHD",
 }
-"""The end of a sentence where a capital follows."""
+
+BEFORE_A_NUMBER = frozenset(["fig.", "sec.", "ch.", "vol.", "no.", "nos.", "p.", "pp.", "eq."])
+"""At the end of a sentence these are no abbreviations: "No." is an answer."""
 
 WORDS = {
     "vs": "versus",

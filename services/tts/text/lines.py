@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from services.common.errors import Problem
+from services.common.sentences import sentences
 from services.tts.engine import Line, Mark, Voice, Written, family_of
 from services.tts.text.cleaning import BREAK, clean
-from services.tts.text.english import say
-from services.tts.text.lexicon import BEFORE_A_NUMBER, ENDINGS, MONTH_SHORT, TITLES
+from services.tts.text.english import spoken_form
+from services.tts.text.lexicon import ABBREVIATIONS, BEFORE_A_NUMBER, MONTH_SHORT
 from services.tts.text.scripts import LATIN, languages, scripts_in
 
 _PAUSE_MS: dict[Mark, int] = {"": 40, ",": 140, ":": 220, ";": 220, ".": 320, "?": 320, "!": 320}
@@ -32,15 +33,18 @@ _MARKS: tuple[tuple[Mark, str], ...] = (
 )
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?: \d{3})+)(?![\d,]|\.\d)")
 _WIDE_STOPS = re.compile(r"(?<=[。，、；：！？।])(?=\S)")
+_WORD_ENDS = re.compile(r"(?: |[。！？।]\S?)$")
+_INITIALS = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]")
 _JOINERS = frozenset(["and", "but", "or", "because", "which", "that", "when", "while", "so", "if"])
 
-Speaking = Callable[[str], Voice | None]
-"""The voice for a language tag, if there is one."""
+VoiceFor = Callable[[str], Voice | None]
+"""The voice for a BCP 47 tag; None where no voice speaks the language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One written word: all of it, its core without brackets and marks, what can be heard of those, and its voice."""
+    """One written word: all of it, its core without brackets and marks, the mark as far as it can be heard, whether the
+    sentence ends with it, and its voice (None: no voice speaks its script)."""
 
     text: str
     core: str
@@ -49,17 +53,18 @@ class Token:
     voice: Voice | None
 
 
-def lines_of(text: str, voice: Voice, speaking: Speaking) -> list[Line]:
-    """The lines of a text; none if it has nothing that is said (only marks or emoji).
+def lines_of(text: str, voice: Voice, voice_for: VoiceFor) -> list[Line]:
+    """The lines of a text for `voice`; an empty list where nothing in it is said (marks, emoji).
 
-    Words in another script are given to a voice for it. Raises `Problem` 422 where no word can be said by any voice.
+    Words in another script get the voice that `voice_for` has for a language of that script. Raises `Problem` 422 where
+    no word can be said by any voice, or where saying it would take an hour.
     """
     lines: list[Line] = []
     unsaid: Counter[str] = Counter()
     for thought in clean(text).split(BREAK):
-        tokens = _with_voices(_tokens(thought), voice, speaking)
+        tokens = _with_voices(_tokens(thought, family_of(voice.language)), voice, voice_for)
         unsaid.update(script for token in tokens if token.voice is None for script in scripts_in(token.core))
-        made = [line for sentence in _sentences(tokens) for line in _lines(sentence, first=not lines)]
+        made = [line for sentence in _by_sentence(tokens) for line in _lines(sentence, first=not lines)]
         if lines and made:
             lines[-1] = replace(lines[-1], pause_ms=max(lines[-1].pause_ms, _BREAK_MS))
         lines += made
@@ -73,12 +78,26 @@ def lines_of(text: str, voice: Voice, speaking: Speaking) -> list[Line]:
     return lines
 
 
-def _tokens(thought: str) -> list[Token]:
+def _tokens(thought: str, language: str) -> list[Token]:
     """The words of one thought. A number with spaces for thousands is one word."""
     joined = _THOUSANDS.sub(lambda m: m[0].replace(" ", "\u00a0"), thought)
-    words = [piece for word in joined.split(" ") for piece in _WIDE_STOPS.sub(" ", word).split(" ") if piece]
-    words = [piece for word in words for piece in _pieces(word)]
-    return [_token(word, words[i + 1] if i + 1 < len(words) else None) for i, word in enumerate(words)]
+    tokens: list[Token] = []
+    for sentence in _whole_words(sentences(joined, language)):
+        words = [piece for word in sentence.split(" ") for piece in _WIDE_STOPS.sub(" ", word).split(" ") if piece]
+        words = [piece for word in words for piece in _pieces(word)]
+        tokens += [_token(word, words[i + 1] if i + 1 < len(words) else None) for i, word in enumerate(words)]
+    return tokens
+
+
+def _whole_words(found: Sequence[str]) -> Iterator[str]:
+    """The sentences, joined where one would end within a word (node.js), except in scripts without spaces."""
+    waiting = ""
+    for sentence in found:
+        waiting += sentence
+        if _WORD_ENDS.search(waiting):
+            yield waiting
+            waiting = ""
+    yield waiting
 
 
 def _pieces(word: str) -> list[str]:
@@ -88,65 +107,50 @@ def _pieces(word: str) -> list[str]:
 
 
 def _token(word: str, following: str | None) -> Token:
+    """`following`: the next word of the sentence; None: the sentence ends here."""
     core = word.strip("\u00a0").lstrip(_OPENING)
     bare = core.rstrip(_CLOSING)
     closing = core[len(bare) :]
     dotted = bare.lower() + "."
-    capital_follows = following is not None and following.lstrip(_OPENING)[:1].isupper()
-    number_follows = following is not None and following.lstrip(_OPENING)[:1].isdigit()
-    abbreviated = closing.startswith(".") and (
-        (dotted in TITLES and (number_follows or dotted not in BEFORE_A_NUMBER))
-        or (bare.lower() in MONTH_SHORT and number_follows)
-        or dotted in ENDINGS
-        or re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", bare) is not None
-        or (len(bare) == 1 and bare.isupper() and capital_follows and bare != "I")  # an initial
-    )
-    if abbreviated:
-        bare, closing = bare + ".", closing[1:]
+    next_letter = (following or "").lstrip(_OPENING)[:1]
+    if closing.startswith("."):
+        if next_letter.isdigit():
+            known = dotted in ABBREVIATIONS or bare.lower() in MONTH_SHORT
+        else:
+            known = dotted in ABBREVIATIONS and dotted not in BEFORE_A_NUMBER
+        if known or _INITIALS.fullmatch(bare):
+            bare, closing = bare + ".", closing[1:]
+        elif following is not None and len(bare) == 1 and bare.isupper():  # J. Brown
+            closing = closing[1:]
     mark: Mark = next((mark for mark, signs in _MARKS if any(sign in closing for sign in signs)), "")
     if following is None:
-        return Token(word, bare, mark if mark in (".", "?", "!") else mark or ".", True, None)
-    if abbreviated and not mark and capital_follows and dotted not in TITLES and len(bare) > 2:
-        return Token(word, bare, ".", True, None)
-    ends = mark in (".", "?", "!")
-    if ends and following.lstrip(_OPENING)[:1].islower():
-        # "No. 5 is alive", 'What?" he said', "well… maybe": the sentence goes on, except after a plain full stop.
-        ends = mark == "." and "…" not in closing and ".." not in closing and len(bare) > 3
-        mark = mark if ends else ("," if len(bare) > 1 else "")
-    elif (
-        mark == "."
-        and re.fullmatch(r"\d{1,3}", bare)
-        and word[0].isdigit()
-        and closing == "."
-        and not bare.startswith("0")
-    ):
-        ends = len(bare) > 2  # "1. Open the door": the number of an item
-        mark = "." if ends else ","
+        return Token(word, bare, mark or ".", True, None)
+    if mark in (".", "?", "!") and (bare.isdigit() or next_letter.islower()):
+        mark = "," if len(bare) > 1 or bare.isdigit() else ""  # "1. Open it", 'What?" he said', "well… maybe"
     if not mark and (following[0] in "([—–" or following == "-"):
         mark = ","
-    return Token(word, bare, mark, ends, None)
+    return Token(word, bare, mark, False, None)
 
 
-def _with_voices(tokens: Sequence[Token], voice: Voice, speaking: Speaking) -> list[Token]:
+def _with_voices(tokens: Sequence[Token], voice: Voice, voice_for: VoiceFor) -> list[Token]:
     """Give each word a voice that can say it; what has no letters goes with the word before."""
     given: list[Token] = []
     now: Voice | None = voice
     for token in tokens:
         scripts = scripts_in(token.core)
         if scripts:
-            now = _voice_for(Counter(scripts).most_common(1)[0][0], voice, speaking)
+            now = _voice_for(Counter(scripts).most_common(1)[0][0], voice, voice_for)
         given.append(replace(token, voice=now or (None if scripts else voice)))
     return given
 
 
-def _voice_for(script: str, voice: Voice, speaking: Speaking) -> Voice | None:
+def _voice_for(script: str, voice: Voice, voice_for: VoiceFor) -> Voice | None:
     if script == LATIN or voice.language.split("-")[0] in languages(script):
         return voice
-    return next((found for tag in languages(script)[:1] if (found := speaking(tag))), None)
+    return next((found for tag in languages(script)[:1] if (found := voice_for(tag))), None)
 
 
-def _sentences(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """Split where a sentence ends."""
+def _by_sentence(tokens: Sequence[Token]) -> Iterator[list[Token]]:
     sentence: list[Token] = []
     for token in tokens:
         sentence.append(token)
@@ -177,7 +181,7 @@ def _written(tokens: Sequence[Token], voice: Voice | None) -> list[Written]:
     for i, token in enumerate(tokens):
         spoken = ""
         if voice is not None:
-            spoken = say(cores, i) if voice.language.startswith("en") else _plain(token.core)
+            spoken = spoken_form(cores, i) if voice.language.startswith("en") else _plain(token.core)
         text = token.text.replace("\u00a0", " ")
         if spoken:
             words.append(Written(waiting + text, spoken.lower() if shouted else spoken, token.mark))

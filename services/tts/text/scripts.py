@@ -48,5 +48,5 @@ def scripts_in(text: str) -> list[str]:
 
 
 def languages(script: str) -> tuple[str, ...]:
-    """The languages that espeak speaks in a script, the first one taken where nothing else is known; none for some."""
+    """Tags of the languages written in a script, of those that espeak speaks; the first is the likeliest."""
     return _BY_SCRIPT.get(script, ())

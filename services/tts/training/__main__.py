@@ -13,11 +13,11 @@ from torch.nn import functional
 
 from services.common.speech import VISEMES
 from services.tts.catalog import load
-from services.tts.mouth_model import AHEAD, PAST, TAPS, WEIGHTS, silence
 from services.tts.settings import TtsSettings
-from services.tts.spectrum import BANDS, HOP_MS, LOUD, Frames, Timbre
 from services.tts.training.augmentation import heard, other_voice
 from services.tts.training.speech import training_speech
+from services.tts.visemes.mouth_model import AHEAD, PAST, TAPS, WEIGHTS, silence
+from services.tts.visemes.spectrum import BANDS, HOP_MS, LOUD, Frames, MeanNormalization
 
 _SEED = 20
 _LINES, _VERSIONS = 2000, 2  # spoken lines, and how often each is heard
@@ -28,7 +28,7 @@ Labels = NDArray[np.int64]
 
 
 def material() -> list[tuple[Frames, Labels]]:
-    """The frames of each line as it is heard, and the index of the shape in each."""
+    """For each line, as often as it is heard: its frames, and the index of each frame's shape."""
     rng = random.Random(_SEED)
     catalog = load(TtsSettings(tts_engine="piper", tts_voice="joe"))
     lines = []
@@ -49,7 +49,7 @@ def joined(lines: list[tuple[Frames, Labels]], usual: NDArray[np.float32]) -> tu
     gap, unlabelled = silence(PAST, usual), np.full(PAST, _NO_LABEL)
     frames, labels = [gap], [unlabelled]
     for new, shapes in lines:
-        frames += [Timbre(usual).push(new), gap]
+        frames += [MeanNormalization(usual).push(new), gap]
         labels += [shapes, unlabelled]
     return np.concatenate(frames), np.concatenate(labels)
 
@@ -89,6 +89,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not there where type
 
 
 def train(frames: Frames, labels: Labels) -> Network:
+    """The trained network; prints a line for each epoch."""
     torch.manual_seed(_SEED)
     network = Network()
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01)

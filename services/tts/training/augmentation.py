@@ -6,7 +6,7 @@ import numpy as np
 import soxr
 
 from services.tts.engine import Pcm
-from services.tts.spectrum import BANDS, SILENT, Frames, Spectrum
+from services.tts.visemes.spectrum import BANDS, SILENT, Frames, Spectrum
 
 _RATES = (8000, 11025, 16000, 16000, 22050, 22050, 24000, 24000, 44100)
 

@@ -11,9 +11,9 @@ from spellchecker import SpellChecker
 
 from services.common.speech import VISEMES
 from services.tts.engine import Engine, Line, Part, Pcm, Phone, Voice, Written
-from services.tts.espeak import espeak
-from services.tts.espeak_engine import EspeakEngine
-from services.tts.visemes import shapes
+from services.tts.espeak.engine import EspeakEngine
+from services.tts.espeak.library import espeak
+from services.tts.visemes.shapes import shape_changes
 
 VARIANTS = (
     "", "+f1", "+f2", "+f3", "+f4", "+f5", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+m8", "+klatt", "+klatt2",
@@ -42,17 +42,20 @@ class Said:
     def labels(self, frame_ms: int) -> list[int]:
         """The index of the shape in the middle of each frame."""
         rate = self.line.voice.sample_rate
-        changes = list(shapes(self.phones, len(self.pcm)))
+        changes = list(shape_changes(self.phones, len(self.pcm)))
         middles = (np.arange(len(self.pcm) * 1000 // (rate * frame_ms)) + 0.5) * frame_ms * rate / 1000
         at = np.searchsorted([sample for sample, _ in changes], middles, side="right") - 1
         return [VISEMES.index(changes[i][1]) if i >= 0 else 0 for i in at.tolist()]
 
 
 class Speaks(Protocol):
+    """An engine, as far as it is needed here."""
+
     def speak(self, line: Line) -> Iterator[Part]: ...
 
 
 def say(engine: Speaks, line: Line) -> Said:
+    """The whole line, spoken by an engine that knows its phones."""
     parts = list(engine.speak(line))
     return Said(line, np.concatenate([part.pcm for part in parts]), parts[0].phones)
 
@@ -75,6 +78,7 @@ def random_line(rng: random.Random, voice: Voice, language: str) -> Line:
 
 
 def instant(tag: str) -> Voice:
+    """espeak's voice for a language, maybe with a variant ("de+f2")."""
     return Voice(f"espeak-{tag}", "espeak", tag, "unknown", espeak().sample_rate)
 
 

@@ -31,15 +31,16 @@ def condition(loaded: Loaded, sound: NDArray[np.float32]) -> Conditioning:
     return Conditioning(style, model.get_speaker_embedding(audio, _RATE))
 
 
-def keep(conditioning: Conditioning, folder: Path, fingerprint: str) -> None:
+def save(conditioning: Conditioning, folder: Path, fingerprint: str) -> None:
+    """Keep it in the voice's folder. `fingerprint`: of the weights that made it."""
     tensors = {"style": conditioning.style.cpu().contiguous(), "speaker": conditioning.speaker.cpu().contiguous()}
     whole = folder / f"{FILE}.part"
     save_file(tensors, whole, metadata={"weights": fingerprint})
     whole.rename(folder / FILE)
 
 
-def kept(folder: Path, fingerprint: str, device: torch.device) -> Conditioning | None:
-    """What `keep` left there, if it was made by the same weights."""
+def saved(folder: Path, fingerprint: str, device: torch.device) -> Conditioning | None:
+    """What `save` kept in the folder; None where there is nothing, or other weights made it."""
     try:
         with safe_open(folder / FILE, framework="pt", device=str(device)) as file:
             if file.metadata().get("weights") != fingerprint:

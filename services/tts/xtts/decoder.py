@@ -119,7 +119,7 @@ class Decoder:
 
     @torch.inference_mode()
     def step(self, rows: list[int]) -> list[int]:
-        """The next token of each of these rows; the others stand still."""
+        """Draw the next token of each of these rows. The other rows do not move."""
         width = next(size for size in self.sizes() if size > max(rows))
         moving = [False] * self.rows
         for row in rows:
@@ -135,11 +135,11 @@ class Decoder:
         return [tokens[row] for row in rows]
 
     def sizes(self) -> list[int]:
-        """Rows that one step may take: powers of two, and all."""
+        """How many rows one step may take: powers of two, and all rows."""
         return [1 << i for i in range(self.rows.bit_length()) if 1 << i < self.rows] + [self.rows]
 
     def latents(self, row: int, count: int) -> torch.Tensor:
-        """What the vocoder makes sound of: [count, width] float32, one for each token drawn."""
+        """[count, width] float32, one for each token drawn: what the vocoder makes sound of."""
         return self._latents[row, :count]
 
     def warm(self) -> None:

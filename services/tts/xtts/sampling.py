@@ -7,7 +7,7 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """`temperature` 0 takes the likeliest token. The others as in Hugging Face's `generate`."""
+    """The options of Hugging Face's `generate` of the same names; `temperature` 0 takes the likeliest token."""
 
     temperature: float
     top_k: int

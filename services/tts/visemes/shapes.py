@@ -45,7 +45,7 @@ def shapes_of(phones: Sequence[Phone]) -> list[Viseme]:
     return found
 
 
-def shapes(phones: Sequence[Phone], end: int) -> Iterator[tuple[int, Viseme]]:
+def shape_changes(phones: Sequence[Phone], end: int) -> Iterator[tuple[int, Viseme]]:
     """(sample, shape) at each change of shape in a line of `end` samples; rest between phones and at both ends."""
     now: Viseme | None = None
     at = 0

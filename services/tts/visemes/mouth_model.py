@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.tts.engine import Pcm
-from services.tts.spectrum import SILENT, Frames, Spectrum, Timbre
+from services.tts.visemes.spectrum import SILENT, Frames, MeanNormalization, Spectrum
 
 TAPS = ((-2, -1, 0, 1, 2), (-3, -2, -1, 0, 1), (-6, -3, 0), (-12, -6, 0))
 """Frames that each layer reads, relative to its own."""
@@ -25,8 +25,8 @@ Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class MouthModel:
-    """The convolutions and a last layer that reads one frame; `prior`: how often each shape was seen in training;
-    `usual`: the mean of the frames there.
+    """The convolutions and a last layer that reads one frame. `prior` [shapes]: how often each shape was seen in
+    training. `usual` [BANDS]: the mean of the frames that sounded there.
     """
 
     layers: tuple[Layer, ...]
@@ -41,7 +41,7 @@ class MouthModel:
 
 @cache
 def mouth_model() -> MouthModel:
-    """The trained one. Raises OSError where its file is missing."""
+    """The trained model, read once. Raises OSError where its file is missing."""
     with np.load(WEIGHTS) as stored:
         layers = tuple(
             (stored[f"w{i}"].astype(np.float32), stored[f"b{i}"].astype(np.float32)) for i in range(len(TAPS) + 1)
@@ -50,18 +50,18 @@ def mouth_model() -> MouthModel:
 
 
 def silence(frames: int, usual: NDArray[np.float32]) -> Frames:
-    """What stands before and after an utterance."""
+    """[frames, BANDS] of normalised silence, which stands before and after an utterance."""
     return np.tile(SILENT - usual, (frames, 1))
 
 
-class Listener:
-    """One utterance: sound in, probabilities of the shapes out, a row each 10 ms. Before and after it is silent."""
+class ShapeClassifier:
+    """Classifies the frames of one utterance: sound in, probabilities of the shapes out, a row each 10 ms."""
 
     def __init__(self, model: MouthModel, sr: int) -> None:
         """Raises ValueError for a rate outside 8–48 kHz."""
         self._model = model
         self._spectrum = Spectrum(sr)
-        self._timbre = Timbre(model.usual)
+        self._normalization = MeanNormalization(model.usual)
         # Each layer's last inputs, which its next outputs read again.
         self._inputs = [
             np.zeros((0, len(weights) // len(taps)), np.float32) for taps, (weights, _) in model.convolutions
@@ -69,8 +69,8 @@ class Listener:
         self._through(silence(PAST, model.usual))
 
     def push(self, pcm: Pcm, *, final: bool) -> NDArray[np.float32]:
-        """[n, shapes]: the rows that are known now; with `final` all."""
-        frames = self._timbre.push(self._spectrum.push(pcm, final=final))
+        """[n, shapes]: the rows that are certain with these samples; with `final` all."""
+        frames = self._normalization.push(self._spectrum.push(pcm, final=final))
         if final:
             frames = np.concatenate([frames, silence(AHEAD, self._model.usual)])
         return self._through(frames)

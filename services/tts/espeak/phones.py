@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import combinations, groupby
 
 from services.tts.engine import Line
-from services.tts.espeak import Sounding
+from services.tts.espeak.library import Phoneme
 
 _UNIT = re.compile(r"[ˈˌ]*(?:[td][ʃʒɕʑ]|[^ˈˌ])[ːˑʲʰ.\u0300-\u036f]*")
 _ALONE_LIMIT = 4  # words in one group that are told apart by their sound; larger groups are divided evenly
@@ -22,7 +22,8 @@ Alone = Callable[[str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One sound of the mouth, with its stress and length signs; `event` is the index of its phoneme."""
+    """One speech sound, with its stress and length signs: `event` is the index of the phoneme that it is (a part) of,
+    `word` that of its word in the line."""
 
     ipa: str
     event: int
@@ -30,14 +31,15 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class SpokenText:
     """A line as text for espeak; `spans`: first character, last + 1 and index in the line of each spoken word."""
 
     text: str
     spans: tuple[tuple[int, int, int], ...]
 
 
-def script(line: Line) -> Script:
+def spoken_text(line: Line) -> SpokenText:
+    """What is said for the line's words, with their marks."""
     text = ""
     spans: list[tuple[int, int, int]] = []
     for index, word in enumerate(line.words):
@@ -47,7 +49,7 @@ def script(line: Line) -> Script:
             text += spoken
         if word.spoken and word.mark:
             text += word.mark
-    return Script(text, tuple(spans))
+    return SpokenText(text, tuple(spans))
 
 
 def units(ipa: str) -> list[str]:
@@ -55,7 +57,7 @@ def units(ipa: str) -> list[str]:
     return _UNIT.findall(ipa)
 
 
-def groups(phonemes: tuple[Sounding, ...], said: Script, alone: Alone) -> Iterator[list[Unit]]:
+def groups(phonemes: tuple[Phoneme, ...], said: SpokenText, alone: Alone) -> Iterator[list[Unit]]:
     """The sounds, grouped as espeak speaks them together, each with the written word that it belongs to."""
     voiced = [(i, p) for i, p in enumerate(phonemes) if p.ipa]
     together = [(position, list(group)) for position, group in groupby(voiced, key=lambda item: item[1].position)]

@@ -16,7 +16,7 @@ from services.common.logs import logger
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 RECORDING = "recording.flac"
-_OTHERS = ("espeak-", "xtts-")  # how other voices' names begin, whichever engine runs
+_ENGINES_OWN = ("espeak-", "xtts-")  # how the names of the engines' own voices begin, whichever engine runs
 _ABOUT = "voice.json"
 
 
@@ -38,11 +38,11 @@ class Clone(BaseModel):
     token_sha256: str
 
 
-class Clones:
+class CloneStore:
     """The folder of cloned voices. A voice is there whole or not at all, whatever dies while it is added or removed."""
 
     def __init__(self, folder: Path, reserved: Collection[str]) -> None:
-        """`reserved`: names of voices that are no clones."""
+        """`reserved`: the names of voices that are not cloned."""
         self._folder, self._reserved = folder, reserved
         self._clones: dict[str, Clone] = {}
         for left in (*folder.glob(".new-*"), *folder.glob(".gone-*")):
@@ -59,13 +59,16 @@ class Clones:
         return name in self._clones
 
     def all(self) -> list[Clone]:
+        """Every cloned voice, by name."""
         return list(self._clones.values())
 
     def folder(self, name: str) -> Path:
+        """Where the voice is kept, with what engines derive from it."""
         return self._folder / name
 
     def get(self, name: str, token: str | None) -> Clone:
-        """The voice. Raises `Problem` 404 where there is none, 401 without a token and 403 with another voice's."""
+        """The voice, for whoever has its token. Raises `Problem` 404 for an unknown name, 401 without a token,
+        403 with a token that is not this voice's."""
         clone = self._clones.get(name)
         if clone is None:
             raise Problem(404, f"There is no cloned voice {name!r}.")
@@ -80,21 +83,26 @@ class Clones:
         return clone
 
     def opens(self, clone: Clone, token: str | None) -> bool:
+        """Whether it is this voice's token."""
         return token is not None and hmac.compare_digest(clone.token_sha256, _hash(token.encode()))
 
     def check_name(self, name: str) -> None:
-        """Raises `Problem` 422 for what is no name, 409 for one that is taken."""
+        """Raises `Problem` 422 for a name with other characters or too many, 409 for a name that is taken."""
         if not NAME.fullmatch(name):
             raise Problem(
                 422,
                 f"name: {name[:60]!r} is no voice's name; take up to 48 of a-z, 0-9, _ and -, a letter or digit first.",
                 field="name",
             )
-        if name in self._clones or name in self._reserved or name.startswith(_OTHERS):
+        if name in self._clones or name in self._reserved or name.startswith(_ENGINES_OWN):
             raise Problem(409, f"There is a voice {name!r} already; take another name, or delete that one first.")
 
     def add(self, name: str, *, sent: bytes, flac: bytes, seconds: float, language: str, statement: str) -> str:
-        """Keep a voice; its token, which is told this once. Raises `Problem` 409 where the name was taken meanwhile."""
+        """Keep a voice. Returns its token, of which only the hash is kept.
+
+        `sent`: the file as it came, `flac`: the recording as it is kept. Raises `Problem` 422 and 409 as `check_name`
+        does, 507 where the voice cannot be written.
+        """
         self.check_name(name)
         token = secrets.token_urlsafe(32)
         clone = Clone(

@@ -36,6 +36,8 @@ class Plan:
 
 
 class PiperModel:
+    """A voice's two models. Several threads may run them at once."""
+
     def __init__(self, weights: Path, cache: Path, threads: int) -> None:
         """Raises OSError where the weights cannot be read or the cache cannot be written."""
         config = json.loads(Path(f"{weights}.json").read_text())
@@ -51,7 +53,8 @@ class PiperModel:
         self._vocoder = ort.InferenceSession(folder / _VOCODER, _options(threads), providers=["CPUExecutionProvider"])
 
     def plan(self, ids: list[int]) -> Plan:
-        """How the symbols will sound and for how long; differs a little each time, like a speaker."""
+        """How the symbols (ids of the voice's phoneme map) will sound and for how long. Drawn anew each time, so
+        that no two sayings are alike."""
         latent, frames = self._plan.run(
             None,
             {
@@ -63,7 +66,7 @@ class PiperModel:
         return Plan(latent, frames.reshape(-1).astype(np.int64))
 
     def sound(self, plan: Plan, start: int, end: int) -> NDArray[np.float32]:
-        """The sound of frames `start` to `end`, `HOP` samples each."""
+        """The sound of frames `start` to `end`, `HOP` samples each, in [-1, 1]."""
         before = max(start - CONTEXT, 0)
         (sound,) = self._vocoder.run(
             None, {self._vocoder.get_inputs()[0].name: plan.latent[:, :, before : end + CONTEXT]}

@@ -19,7 +19,7 @@ Frames = NDArray[np.float32]
 LOUD = -0.5
 """Frames with a band above this (-50 dBFS) sound."""
 
-_USUAL_FRAMES, _MEMORY_FRAMES = 30, 100  # how many frames what is usual counts as; how many are remembered
+_USUAL_FRAMES, _MEMORY_FRAMES = 30, 100  # as how many frames the first mean counts; over how many the mean runs
 
 SILENT = np.float32((np.log10(_FLOOR) + 4) / 2)
 """A band without sound."""
@@ -64,18 +64,20 @@ class Spectrum:
         return frame * HOP_MS * self._sr // 1000 + self._sr * HOP_MS // 2000 - self._window // 2
 
 
-class Timbre:
-    """Takes away what all frames of an utterance have in common: how loud it is, the microphone, the voice's own tone.
+class MeanNormalization:
+    """Mean normalisation, as of cepstra: takes away what all frames of an utterance have in common, which is how loud
+    it is, the microphone, the voice's own tone.
 
-    That is a running mean over about the last second that sounded. It begins with what is usual.
+    The mean runs over about the last second that sounded. It begins with the mean of the training's speech.
     """
 
     def __init__(self, usual: NDArray[np.float32]) -> None:
-        """`usual`: the mean [BANDS] of frames that sound."""
+        """`usual`: the mean [BANDS] of the training's frames that sound."""
         self._mean = usual.copy()
         self._heard = _USUAL_FRAMES
 
     def push(self, frames: Frames) -> Frames:
+        """The same frames without the mean."""
         relative = np.empty_like(frames)
         for i, frame in enumerate(frames):
             if frame.max() > LOUD:

@@ -44,7 +44,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """One frame: how likely each shape is; the word that sounds, or, if not `inside`, the one that comes next."""
+    """One frame: how likely each shape is, and which word sounds (`inside`), or comes next (not `inside`)."""
 
     shapes: Likely
     word: int
@@ -52,10 +52,11 @@ class Settled:
 
 
 class Alignment:
-    """One utterance. A state is a part of a sound (up to three make one) or the gap between two words."""
+    """One utterance. A state is a part of a sound (up to four make one) or the gap between two words."""
 
     def __init__(self, sounds: Sequence[Expected], pauses: Sequence[bool], prior: NDArray[np.float32]) -> None:
-        """`sounds`: in order, words from 0; `pauses`: after which word a rest is expected; `prior`: of the shapes."""
+        """`sounds`: of the text, in order. `pauses`: for each word, whether a rest is expected after it. `prior`
+        [shapes]: how often each shape occurs."""
         shape, word, stay, gaps = [0], [0], [_RESTS if sounds else 1.0], [0]
         enter = [1.0]  # how likely a state is entered by the one before it; for gaps: rather than jumped over
         for i, sound in enumerate(sounds):
@@ -84,7 +85,7 @@ class Alignment:
         self._pending: deque[tuple[Likely, Likely, Likely, slice]] = deque()  # posteriors, emissions, alpha, states
 
     def push(self, posteriors: NDArray[np.float32], *, final: bool) -> list[Settled]:
-        """Rows of shape probabilities in, a row each frame; out comes what is settled now, with `final` all."""
+        """`posteriors` [n, shapes]: a row for each frame. Returns the frames that are settled now; with `final` all."""
         settled = []
         for row in posteriors:
             self._step(row.astype(np.float64))

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -12,14 +13,14 @@ from services.common.speech import Speech
 from services.tts.catalog import Catalog, load
 from services.tts.engine import Line, Part, SynthesisFailed, Voice, Written
 from services.tts.settings import TtsSettings
-from services.tts.speaking import Cancelled, Speaker
+from services.tts.speaker import CancelledTurns, Speaker
 
 
 class Answering(Speaker):
     """Its voice answers when the test says so."""
 
     def __init__(self) -> None:
-        super().__init__(load(TtsSettings(tts_engine="espeak")), Cancelled(), 1)
+        super().__init__(load(TtsSettings(tts_engine="espeak")), CancelledTurns(), 1)
         self.part: asyncio.Future[Part] = asyncio.get_running_loop().create_future()
 
     async def _step(self, engine: str, steps: Iterator[Part]) -> Part:
@@ -56,7 +57,7 @@ def test_another_voice_speaks_where_one_fails_at_once() -> None:
     for parts, stand_in, outcome in ((0, "steady", 200), (0, None, 503), (1, "steady", 503)):
         frail = Failing("frail", 24000, whole[:parts], fails=True)
         steady = Failing("steady", 8000, whole, fails=False)
-        speaker = Speaker(Catalog([frail, steady], "frail", stand_in), Cancelled(), 1)
+        speaker = Speaker(Catalog([frail, steady], "frail", stand_in), CancelledTurns(), 1)
         lines = [Line((Written(word, word),), frail.voices[0], 0) for word in ("one", "two")]
         if outcome == 200:
             messages = asyncio.run(all_of(speaker, lines))
@@ -78,6 +79,7 @@ class Failing:
     """Speaks the parts that it is given, and then it may fail."""
 
     at_once: int | None = None
+    ended: Future[None] | None = None
 
     def __init__(self, name: str, rate: int, parts: list[Part], *, fails: bool) -> None:
         self.name, self._parts, self._fails = name, parts, fails

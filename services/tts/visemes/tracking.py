@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from services.common.errors import Problem
 from services.common.speech import VISEMES, VisemeAt, Word
-from services.tts.alignment import LAG, Alignment, Expected
 from services.tts.engine import Line, Pcm, Phone, Voice
-from services.tts.espeak import espeak
-from services.tts.espeak_engine import EspeakEngine
-from services.tts.mouth_model import AHEAD, Listener, mouth_model
-from services.tts.spectrum import HOP_MS, WINDOW_S
+from services.tts.espeak.engine import EspeakEngine
+from services.tts.espeak.library import espeak
 from services.tts.text.lines import lines_of
-from services.tts.visemes import shapes_of
+from services.tts.visemes.alignment import LAG, Alignment, Expected
+from services.tts.visemes.mouth_model import AHEAD, ShapeClassifier, mouth_model
+from services.tts.visemes.shapes import shapes_of
+from services.tts.visemes.spectrum import HOP_MS, WINDOW_S
 
 LATENCY_MS = round((AHEAD + LAG - 0.5) * HOP_MS + WINDOW_S * 500)
 """How much more must have been made than is settled."""
@@ -34,7 +34,7 @@ _OTHER_NAMES = {"zh": "cmn", "no": "nb"}
 class Tracked:
     """What is settled by the latest sound: changes of shape and words, in ms from the utterance's start, in order.
 
-    All changes before `until_ms` are known. A word is told when it has ended.
+    Nothing before `until_ms` changes any more. A word is told when it has ended.
     """
 
     visemes: list[VisemeAt]
@@ -69,11 +69,11 @@ def track_line(line: Line, sr: int) -> VisemeTracker:
 
 def _following(lines: list[Line], sr: int) -> VisemeTracker:
     model = mouth_model()
-    return Tracker(lines, sr, Listener(model, sr), model.prior)
+    return Tracker(lines, sr, ShapeClassifier(model, sr), model.prior)
 
 
-class Ear(Protocol):
-    """What hears the shapes in the sound."""
+class Classifier(Protocol):
+    """Tells shapes by their sound, frame by frame."""
 
     def push(self, pcm: Pcm, *, final: bool) -> NDArray[np.float32]:
         """[n, shapes]: how likely each shape is, in each 10 ms that can be judged by now; with `final` in all."""
@@ -81,11 +81,11 @@ class Ear(Protocol):
 
 
 class Tracker:
-    """Follows the lines by what the ear hears."""
+    """Aligns the lines' sounds with what the classifier hears."""
 
-    def __init__(self, lines: list[Line], sr: int, ear: Ear, prior: NDArray[np.float32]) -> None:
-        """`prior`: how likely each shape is on the whole."""
-        self._sr, self._ear = sr, ear
+    def __init__(self, lines: list[Line], sr: int, classifier: Classifier, prior: NDArray[np.float32]) -> None:
+        """`prior` [shapes]: how often each shape occurs in speech."""
+        self._sr, self._classifier = sr, classifier
         self._samples = 0
         self._words = [word.text for line in lines for word in line.words]
         marked = [bool(word.mark) for line in lines for word in line.words]
@@ -93,13 +93,14 @@ class Tracker:
         self._now_ms = 0
         self._shape: str | None = None
         self._word = 0  # index of the word that sounds or comes next
-        self._began_ms: int | None = None  # when that one began
+        self._began_ms: int | None = None  # when that word began
 
     def feed(self, pcm: Pcm, final: bool) -> Tracked:
+        """As `VisemeTracker` has it."""
         self._samples += len(pcm)
         visemes: list[VisemeAt] = []
         words: list[Word] = []
-        for frame in self._alignment.push(self._ear.push(pcm, final=final), final=final):
+        for frame in self._alignment.push(self._classifier.push(pcm, final=final), final=final):
             shape = VISEMES[int(frame.shapes.argmax())]
             if shape != self._shape:
                 self._shape = shape

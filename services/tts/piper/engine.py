@@ -1,15 +1,16 @@
 """The neural voice: espeak's phonemes, a Piper model's durations and sound."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
 
 from services.tts.engine import Line, Mark, Part, Phone, Voice
-from services.tts.espeak import espeak
-from services.tts.espeak_engine import spelled
-from services.tts.phones import Unit, groups, script
-from services.tts.piper_model import HOP, PiperModel
+from services.tts.espeak.engine import spelled
+from services.tts.espeak.library import espeak
+from services.tts.espeak.phones import Unit, groups, spoken_text
+from services.tts.piper.model import HOP, PiperModel
 from services.tts.sound import LEAD_S, level, onset, samples, settle
 
 _BEGIN, _PAD, _END = "^", "_", "$"
@@ -18,15 +19,18 @@ _FIRST_FRAMES, _NEXT_FRAMES = 30, 56  # 0.35 s: a first chunk and what is trimme
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """One input of the model, and the unit (index) that it is the sound of, a length sign of, or neither (None)."""
+    """One input of the model; `unit`: the index of the unit that it belongs to, None for a blank, a space or a mark."""
 
     text: str
     unit: int | None
 
 
 class PiperEngine:
+    """Speaks in the voice of one Piper model, in English."""
+
     name = "piper"
     at_once: int | None = None
+    ended: Future[None] | None = None
 
     def __init__(self, voice: Voice, model: PiperModel, gain: float) -> None:
         self.voices: tuple[Voice, ...] = (voice,)
@@ -36,7 +40,7 @@ class PiperEngine:
         """It holds nothing that has to be given back."""
 
     def speak(self, line: Line) -> Iterator[Part]:
-        said = script(line)
+        said = spoken_text(line)
         language = self._model.language
         spoken = list(
             groups(espeak().read(said.text, language).phonemes, said, lambda word: spelled(word, language))
@@ -70,7 +74,7 @@ class PiperEngine:
 
 
 def _symbols(spoken: Sequence[Sequence[Unit]], marks: Sequence[Mark]) -> Iterator[Symbol]:
-    """What the model reads: begin, then every phoneme, space and mark with a blank after it, end."""
+    """The model's inputs: begin, every phoneme, space and mark with a blank after each, end."""
     yield from (Symbol(_BEGIN, None), Symbol(_PAD, None))
     index = 0
     for i, group in enumerate(spoken):

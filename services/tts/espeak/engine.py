@@ -1,14 +1,15 @@
 """The instant voice: espeak-ng itself, in every language that it has."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
 from services.tts.engine import Line, Part, Phone, Voice
-from services.tts.espeak import espeak
-from services.tts.phones import groups, script, units
+from services.tts.espeak.library import espeak
+from services.tts.espeak.phones import groups, spoken_text, units
 from services.tts.sound import LEAD_S, level, onset, settle
 
 _GAIN = 1.0
@@ -17,8 +18,11 @@ PREFIX = "espeak-"
 
 
 class EspeakEngine:
+    """Speaks at once and in every language; its phones are exact, its voice is a machine's."""
+
     name = "espeak"
     at_once: int | None = None
+    ended: Future[None] | None = None
 
     def __init__(self) -> None:
         rate = espeak().sample_rate
@@ -31,7 +35,7 @@ class EspeakEngine:
         """It holds nothing that has to be given back."""
 
     def speak(self, line: Line) -> Iterator[Part]:
-        said = script(line)
+        said = spoken_text(line)
         language = line.voice.language
         reading = espeak().read(said.text, language)
         sound = level(reading.pcm.astype(np.float32) / np.float32(32768), _GAIN)

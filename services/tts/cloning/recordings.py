@@ -13,8 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from services.common.errors import Problem
-
-Sound = NDArray[np.float32]
+from services.tts.sound import Sound
 
 RATE = 22050
 SHORTEST_S, LONGEST_S = 6.0, 30.0
@@ -42,13 +41,14 @@ class Recording:
         return len(self.sound) / RATE
 
     def flac(self) -> bytes:
+        """A FLAC file of it, 16 bit."""
         file = io.BytesIO()
         soundfile.write(file, self.sound, RATE, format="FLAC", subtype="PCM_16")
         return file.getvalue()
 
 
 def read(data: bytes) -> Recording:
-    """The recording in a WAV, FLAC, MP3 or Ogg file. Raises `Problem` 422 where it is none, or too long."""
+    """The recording in a WAV, FLAC, MP3 or Ogg file. Raises `Problem` 422 where it cannot be read, or is too long."""
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             if file.samplerate not in _RATES:

@@ -25,13 +25,14 @@ _SESSIONS_REMEMBERED = 10_000
 _SPEAKING = Gauge("tts_speaking", "Utterances being made")
 
 
-class Cancelled:
-    """Per session the highest cancelled turn. Turns only grow, so nothing at or below it is ever spoken again."""
+class CancelledTurns:
+    """The highest cancelled turn of each session. Turns only grow: no turn up to it is spoken any more."""
 
     def __init__(self) -> None:
         self._turns: OrderedDict[str, int] = OrderedDict()
 
     def cancel(self, session: str, turn: int) -> None:
+        """No turn of the session up to this one is spoken from now on."""
         self._turns[session] = max(turn, self._turns.pop(session, 0))
         if len(self._turns) > _SESSIONS_REMEMBERED:
             self._turns.popitem(last=False)
@@ -41,18 +42,19 @@ class Cancelled:
         self._turns.pop(session, None)
 
     def covers(self, session: str, turn: int) -> bool:
+        """Whether the turn is cancelled."""
         return turn <= self._turns.get(session, 0)
 
 
 class Speaker:
     """Synthesis in worker threads. Each step is one short job in its engine's queue, so that speakers take turns."""
 
-    def __init__(self, catalog: Catalog, cancelled: Cancelled, threads: int) -> None:
+    def __init__(self, catalog: Catalog, cancelled: CancelledTurns, threads: int) -> None:
         """`threads`: how many one job uses; there are as many workers as the cores allow."""
         self.catalog, self.cancelled = catalog, cancelled
         cores = max(1, (os.cpu_count() or 1) // threads)
         self.workers = catalog.engine(catalog.default).at_once or cores
-        self.speaking = 0
+        self.active = 0
         self._pools = {
             name: ThreadPoolExecutor(engine.at_once or cores, thread_name_prefix=name)
             for name, engine in catalog.engines.items()
@@ -89,9 +91,9 @@ class Speaker:
             self._count(-1)
 
     async def _parts(self, line: Line) -> AsyncGenerator[tuple[Line, Part], None]:
-        """The line's parts, each with the line that it is of: spoken by the stand-in where its voice fails at once.
+        """The line's parts, each with the line as it is spoken: by the stand-in, where its own voice fails at once.
 
-        Raises `Problem` 503 where there is none, or where sound of the line is out already.
+        Raises `Problem` 503 where it fails and there is no stand-in, or where a part of the line is out already.
         """
         begun = False
         steps = self.catalog.engine(line.voice).speak(line)
@@ -101,6 +103,7 @@ class Speaker:
             except SynthesisFailed as failure:
                 stand_in = self.catalog.stand_in
                 if begun or stand_in is None or line.voice.engine == stand_in.engine:
+                    logger().warning("a line failed", voice=line.voice.name, reason=str(failure))
                     raise Problem(503, str(failure)) from failure
                 logger().warning("another voice stands in", reason=str(failure), voice=stand_in.name)
                 line = replace(line, voice=stand_in)
@@ -112,7 +115,7 @@ class Speaker:
                 return
 
     async def can_speak(self) -> str | None:
-        """None, or why nothing can be said: says a word with the default voice."""
+        """Says a word with the default voice, unheard. None, or a sentence about why that failed."""
         line = Line((Written("ok", "okay", "."),), self.catalog.default, 0)
         steps = self.catalog.engine(line.voice).speak(line)
         try:
@@ -126,14 +129,19 @@ class Speaker:
         return None if np.any(part.pcm) else "the voice is silent"
 
     async def _step(self, engine: str, steps: Iterator[Part]) -> Part:
-        """One part; a line always has another until its last."""
-        return await asyncio.get_running_loop().run_in_executor(self._pools[engine], next, steps)
+        """The line's next part, made in the engine's pool."""
+        # With None, since a StopIteration does not pass through a future: the request would wait for ever.
+        part = await asyncio.get_running_loop().run_in_executor(self._pools[engine], next, steps, None)
+        if part is None:
+            raise RuntimeError(f"the engine {engine} ended a line without a last part")
+        return part
 
     def _count(self, change: int) -> None:
-        self.speaking += change
-        _SPEAKING.set(self.speaking)
+        self.active += change
+        _SPEAKING.set(self.active)
 
     def close(self) -> None:
+        """Close the engines and end the threads; steps that have not begun are dropped."""
         self.catalog.close()
         for pool in self._pools.values():
             pool.shutdown(cancel_futures=True)

@@ -52,7 +52,7 @@ _Callback = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_short), c.c_int, c.POINTER(_Event
 
 
 @dataclass(frozen=True, slots=True)
-class Sounding:
+class Phoneme:
     """A phoneme as espeak places it: IPA ("" is silence), where in the text its word begins, its first sample."""
 
     ipa: str
@@ -62,10 +62,10 @@ class Sounding:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How espeak reads a text."""
+    """How espeak reads a text: mono at `Espeak.sample_rate`, and the phonemes in their order."""
 
     pcm: Pcm
-    phonemes: tuple[Sounding, ...]
+    phonemes: tuple[Phoneme, ...]
 
 
 class Espeak:
@@ -83,7 +83,7 @@ class Espeak:
         for tag, voice in self._listed():
             self._voices.setdefault(tag, voice)
         self._pcm: list[bytes] = []
-        self._phonemes: list[Sounding] = []
+        self._phonemes: list[Phoneme] = []
         self._callback = _Callback(self._receive)  # kept: C holds no reference to it
         self._library.espeak_SetSynthCallback(self._callback)
 
@@ -123,12 +123,12 @@ class Espeak:
                 ipa = event.id.string.decode(errors="ignore")
                 # "(en)" marks a change of language within the text: not a sound.
                 if not ipa.startswith("("):
-                    self._phonemes.append(Sounding(ipa, event.text_position - 1, event.sample))
+                    self._phonemes.append(Phoneme(ipa, event.text_position - 1, event.sample))
             i += 1
         return 0
 
 
 @cache
 def espeak() -> Espeak:
-    """The process's only one."""
+    """The process's only instance, loaded at the first call. Raises OSError where its data is missing."""
     return Espeak()

@@ -1,0 +1,1 @@
+"""The neural voice: a Piper model, cut in two so that sound comes before the line is done."""
