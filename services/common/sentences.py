@@ -17,8 +17,8 @@ _GOES_ON = re.compile(
 )
 """Ends in an abbreviation that sentencex does not know; the sentence goes on if a small letter or a digit follows."""
 
-_LOOK_BACK = 240
-"""Characters before a place from which it is clear whether a sentence ends there."""
+_LONGEST = 16
+"""Characters of the longest of them, with the white space around it."""
 
 
 def sentences(text: str, language: str = "en") -> list[str]:
@@ -35,12 +35,6 @@ def sentences(text: str, language: str = "en") -> list[str]:
     return found
 
 
-def ends_between(before: str, after: str, language: str = "en") -> bool:
-    """Whether a sentence ends where `before` does, if `after` (a word is enough) is what follows it."""
-    before = before[-_LOOK_BACK:].rstrip()
-    return sentences(f"{before} {after}", language)[-1] == after
-
-
 def _goes_on(before: str, after: str) -> bool:
     first = after.lstrip()[:1]
-    return (first.islower() or first.isdigit()) and _GOES_ON.search(before[-_LOOK_BACK:]) is not None
+    return (first.islower() or first.isdigit()) and _GOES_ON.search(before[-_LONGEST:]) is not None
