@@ -9,11 +9,11 @@ import os
 
 from services.common.errors import Problem
 from services.common.logs import logger
-from services.renderer.clock import FPS
 from services.renderer.echomimic.recipe import Recipe
 from services.renderer.echomimic.windows import LOOK_AHEAD, Scheme
 from services.renderer.engine import Engine, Performer
 from services.renderer.engines import EngineUnavailableError
+from services.renderer.media.clock import FPS
 from services.renderer.settings import RendererSettings
 
 MEMORY = 16e9

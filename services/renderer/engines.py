@@ -34,7 +34,7 @@ def _load(name: str, settings: RendererSettings) -> Engine:
     match name:
         case "portrait":
             try:
-                from services.renderer.portrait_engine import PortraitEngine
+                from services.renderer.portrait.engine import PortraitEngine
             except ImportError as error:  # skia is linked against the system's GL, which servers may lack
                 raise EngineUnavailableError(
                     f"the portrait engine cannot be loaded ({error}); on Debian: apt-get install libgl1 libegl1"

@@ -25,8 +25,8 @@ from services.common.speech import JoinToken, SessionId, Speech
 from services.common.whip import Target
 from services.renderer.engine import Engine
 from services.renderer.engines import EngineUnavailableError, load_engine
-from services.renderer.roster import Roster
-from services.renderer.session import LINGER_S, Session
+from services.renderer.sessions.registry import Roster
+from services.renderer.sessions.session import LINGER_S, Session
 from services.renderer.settings import RendererSettings
 
 MAX_BODY = 2 * 1024 * 1024

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from services.renderer.clock import FPS
 from services.renderer.echomimic import loading
 from services.renderer.echomimic.fp8 import use_fp8
 from services.renderer.echomimic.generator import Generator, Likeness
@@ -27,6 +26,7 @@ from services.renderer.echomimic.shape import Shape
 from services.renderer.echomimic.sound import place
 from services.renderer.echomimic.transformer import Modulation, Transformer
 from services.renderer.echomimic.windows import Scheme
+from services.renderer.media.clock import FPS
 from tests.echomimic import reference
 from tests.echomimic.bench_sessions import speaking_at_once
 from tests.echomimic.published import WAV2VEC

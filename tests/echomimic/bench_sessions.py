@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from services.renderer.clock import FPS
 from services.renderer.echomimic.generator import Generator, Likeness
 from services.renderer.echomimic.sound import place
 from services.renderer.echomimic.stage import Stage, Take
 from services.renderer.engine import Frame
+from services.renderer.media.clock import FPS
 
 WINDOWS = 6
 """Windows that each session speaks."""

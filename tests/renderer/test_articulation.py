@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.common.speech import VISEMES, Viseme
-from services.renderer.articulation import ENVELOPE_MS, SHAPES, Articulator, envelope
+from services.renderer.portrait.articulation import ENVELOPE_MS, SHAPES, Articulator, envelope
 from services.renderer.portrait.pose import MOUTH
 from tests.renderer.faces import SAMPLE_RATE, hum, timeline
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.renderer.clock import CATCH_UP_S, FPS, LATE_AIM_S, SAMPLES_PER_TICK, MediaClock
+from services.renderer.media.clock import CATCH_UP_S, FPS, LATE_AIM_S, SAMPLES_PER_TICK, MediaClock
 
 
 def release_all(clock: MediaClock, now: float) -> list[int]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.common.speech import VISEMES, Viseme
-from services.renderer.articulation import SHAPES
+from services.renderer.portrait.articulation import SHAPES
 from services.renderer.portrait.people import PEOPLE
 from services.renderer.portrait.pose import Pose
 from services.renderer.portrait.styles import STYLES

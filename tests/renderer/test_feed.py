@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 
 from services.common.messages import Caption, Playback
-from services.renderer.feed import EventFeed
-from services.renderer.meters import FrameRate, TurnMeter
+from services.renderer.sessions.events import EventFeed
+from services.renderer.sessions.meters import FrameRate, TurnMeter
 
 
 def playing(t: int) -> Playback:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from services.common.errors import Problem
-from services.renderer.spoken_turn import FADE
+from services.renderer.speech.spoken_turn import FADE
 from services.renderer.streaming_buffer import EDGE, HOLD_TICKS, Position, StreamingBuffer, Tick
 from tests.renderer.speaking import speech, tone
 from tests.renderer.test_buffer import play, positions, sound, words

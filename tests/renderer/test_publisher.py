@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 from fastapi import FastAPI, Response
 
-from services.renderer.clock import FPS, SAMPLES_PER_TICK
-from services.renderer.encoding import VIDEO_RATE
+from services.renderer.media.clock import FPS, SAMPLES_PER_TICK
+from services.renderer.media.encoding import VIDEO_RATE
 from tests.renderer.conftest import Renderer
 from tests.renderer.gateway import Received, WhipGateway, serving, until
 from tests.renderer.speaking import message, tone

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import Wav2Vec2Model
 
-from services.renderer.clock import FPS
 from services.renderer.echomimic.shape import SAMPLE_RATE
 from services.renderer.echomimic.weights import FETCH, WeightsError
+from services.renderer.media.clock import FPS
 
 TRAINED_FPS = 25
 

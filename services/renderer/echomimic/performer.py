@@ -11,7 +11,6 @@ from torch import Tensor
 
 from services.common import metrics
 from services.common.speech import VisemeAt
-from services.renderer.clock import FPS
 from services.renderer.echomimic.generator import Likeness
 from services.renderer.echomimic.guard import Guard
 from services.renderer.echomimic.recipe import MEMORY, Recipe
@@ -19,6 +18,7 @@ from services.renderer.echomimic.sound import TurnSound
 from services.renderer.echomimic.stage import Stage, Take
 from services.renderer.echomimic.windows import LOOK_AHEAD, Plan, Window
 from services.renderer.engine import Frame, Moment
+from services.renderer.media.clock import FPS
 
 BLEND = 3
 """Pictures of a cross-fade where one motion takes over from another."""

@@ -4,8 +4,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from services.renderer.clock import FPS
 from services.renderer.echomimic.shape import SAMPLE_RATE
+from services.renderer.media.clock import FPS
 
 QUIET = 0.01
 """Loudness (RMS of full scale, -40 dB) below which speech pauses."""

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.speech import VisemeAt
-from services.renderer.articulation import Articulator, Utterance, Vector
 from services.renderer.engine import Moment
 from services.renderer.idle_motion import Idle, IdleMotion, blink_shape
+from services.renderer.portrait.articulation import Articulator, Utterance, Vector
 from services.renderer.portrait.pose import MOUTH, Pose
 
 STARTING_S, DRY_S, CANCELLED_S = 0.09, 0.15, 0.10

@@ -59,6 +59,6 @@ def _sources() -> str:
 
 _LIVE = {
     *("actor", "bench", "rehearsal", "sheets", "bake", "cache", "face", "eyes", "mouth", "mouth_shader", "rig"),
-    *("__init__", "people", "pose", "styles"),
+    *("__init__", "articulation", "engine", "people", "pose", "styles"),
 }
 """Modules that draw at run time only, and such whose values are in the key already."""

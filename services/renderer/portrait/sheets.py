@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from services.common.speech import VISEMES
-from services.renderer.articulation import SHAPES
 from services.renderer.engine import Frame
 from services.renderer.portrait import cache
+from services.renderer.portrait.articulation import SHAPES
 from services.renderer.portrait.bake import bake_to_cache
 from services.renderer.portrait.face import Face
 from services.renderer.portrait.people import PEOPLE

@@ -12,7 +12,7 @@ import av
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket
 
-from services.renderer.encoding import Packet
+from services.renderer.media.encoding import Packet
 
 HELD = 2
 """Frames that may wait for a sender that is busy: cancelled speech lives on in no more than these."""

@@ -17,12 +17,12 @@ from services.common.logs import logger
 from services.common.messages import Caption, Playback
 from services.common.speech import Speech
 from services.common.whip import Target
-from services.renderer.clock import FPS, LATE_LIMIT_S, LEAD_S, SAMPLE_RATE, MediaClock
-from services.renderer.encoding import OpusEncoder, Packet, Vp8Encoder, picture_sample
 from services.renderer.engine import Engine, Moment, Performer
-from services.renderer.feed import EventFeed
-from services.renderer.meters import FrameRate, TurnMeter
-from services.renderer.publisher import Publication
+from services.renderer.media.clock import FPS, LATE_LIMIT_S, LEAD_S, SAMPLE_RATE, MediaClock
+from services.renderer.media.encoding import OpusEncoder, Packet, Vp8Encoder, picture_sample
+from services.renderer.media.publisher import Publication
+from services.renderer.sessions.events import EventFeed
+from services.renderer.sessions.meters import FrameRate, TurnMeter
 from services.renderer.streaming_buffer import Heard, Offer, Position, StreamingBuffer, Tick
 
 RETRY_S = (0.25, 2.0)

@@ -7,8 +7,8 @@ import httpx
 
 from services.common.errors import Problem
 from services.common.whip import AddressError, AwayError, Connection, JoinError, MediaError, RefusedError, Target
-from services.renderer.encoding import Packet
-from services.renderer.tracks import OutgoingTrack, on_keyframe_request, report_media_time
+from services.renderer.media.encoding import Packet
+from services.renderer.media.tracks import OutgoingTrack, on_keyframe_request, report_media_time
 
 CONNECT_TIMEOUT_S = 8.0
 

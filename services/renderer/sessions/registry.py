@@ -12,7 +12,7 @@ from services.common.heartbeat import INSTANCE
 from services.common.messages import Cancel, Close, Control, Heartbeat
 from services.common.whip import Target
 from services.renderer.engine import Engine
-from services.renderer.session import LINGER_S, Session
+from services.renderer.sessions.session import LINGER_S, Session
 
 
 class Roster:

@@ -8,7 +8,7 @@ import soxr
 from numpy.typing import NDArray
 
 from services.common.speech import Speech, Word
-from services.renderer.clock import SAMPLE_RATE
+from services.renderer.media.clock import SAMPLE_RATE
 
 Sound = NDArray[np.int16]
 

@@ -26,7 +26,7 @@ from services.renderer.portrait.styles import STYLES, graded, preset_for
 
 CROSS_FADE_S = 0.5
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 class PortraitEngine:
