@@ -17,12 +17,12 @@ from services.common.logs import logger
 from services.common.speech import VisemeAt
 from services.renderer.engine import Frame, Moment
 from services.renderer.portrait import cache
-from services.renderer.portrait.actor import Actor
-from services.renderer.portrait.face import Face
-from services.renderer.portrait.layers import Layers
-from services.renderer.portrait.people import PEOPLE
-from services.renderer.portrait.raster import SIZE
-from services.renderer.portrait.styles import STYLES, graded, preset_for
+from services.renderer.portrait.acting.actor import Actor
+from services.renderer.portrait.drawing.face import Face
+from services.renderer.portrait.layers.baking import Layers
+from services.renderer.portrait.paint.raster import SIZE
+from services.renderer.portrait.person.people import PEOPLE
+from services.renderer.portrait.person.styles import STYLES, graded, preset_for
 
 CROSS_FADE_S = 0.5
 

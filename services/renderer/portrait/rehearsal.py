@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from services.common.speech import Viseme, VisemeAt
 from services.renderer.engine import Moment
-from services.renderer.portrait.actor import Actor
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.pose import Pose
+from services.renderer.portrait.acting.actor import Actor
+from services.renderer.portrait.acting.pose import Pose
+from services.renderer.portrait.person.identity import Identity
 
 # "Hello, I'm so glad you came by. Ask me about the map."
 _SENTENCE: tuple[tuple[int, Viseme], ...] = (

@@ -12,13 +12,13 @@ import numpy as np
 from services.common.speech import VISEMES
 from services.renderer.engine import Frame
 from services.renderer.portrait import cache
-from services.renderer.portrait.articulation import SHAPES
+from services.renderer.portrait.acting.articulation import SHAPES
+from services.renderer.portrait.acting.pose import Pose
 from services.renderer.portrait.bake import bake_to_cache
-from services.renderer.portrait.face import Face
-from services.renderer.portrait.people import PEOPLE
-from services.renderer.portrait.pose import Pose
+from services.renderer.portrait.drawing.face import Face
+from services.renderer.portrait.person.people import PEOPLE
+from services.renderer.portrait.person.styles import STYLES, graded
 from services.renderer.portrait.rehearsal import performance
-from services.renderer.portrait.styles import STYLES, graded
 from services.renderer.settings import RendererSettings
 
 EXPRESSIONS: dict[str, dict[str, float]] = {

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from services.renderer.portrait.colour import Rgb
-from services.renderer.portrait.curves import Field, smoothstep, unit
-from services.renderer.portrait.raster import SCALE, blur
+from services.renderer.portrait.paint.colour import Rgb
+from services.renderer.portrait.paint.curves import Field, smoothstep, unit
+from services.renderer.portrait.paint.raster import SCALE, blur
 
 
 @dataclass(frozen=True)

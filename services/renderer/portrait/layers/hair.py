@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.renderer.portrait.bob_hair import bob_back, bob_front
-from services.renderer.portrait.curves import Field
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.light import Light
-from services.renderer.portrait.raster import SCALE
-from services.renderer.portrait.short_hair import short_hair
-from services.renderer.portrait.strands import FINE, Strands, Volume, canvas, draw
+from services.renderer.portrait.layers.bob_hair import bob_back, bob_front
+from services.renderer.portrait.layers.short_hair import short_hair
+from services.renderer.portrait.layers.strands import FINE, Strands, Volume, canvas, draw
+from services.renderer.portrait.paint.curves import Field
+from services.renderer.portrait.paint.light import Light
+from services.renderer.portrait.paint.raster import SCALE
+from services.renderer.portrait.person.identity import Identity
 
 Box = tuple[int, int, int, int]
 

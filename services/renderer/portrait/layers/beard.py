@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from services.renderer.portrait.curves import Field, bump, smoothstep, spline
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.raster import HEAD_BOX, SCALE, SIZE, blur, noise
+from services.renderer.portrait.paint.curves import Field, bump, smoothstep, spline
+from services.renderer.portrait.paint.raster import HEAD_BOX, SCALE, SIZE, blur, noise
+from services.renderer.portrait.person.identity import Identity
 
 _HAIRS = 44_000
 _FINER = 2  # the hairs are drawn at this multiple of the baked resolution

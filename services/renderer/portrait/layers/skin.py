@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from services.renderer.portrait.beard import beard_cover
-from services.renderer.portrait.colour import film, linear
-from services.renderer.portrait.curves import Field, bump, smoothstep
-from services.renderer.portrait.ears import paint_ears
-from services.renderer.portrait.head import Sculpture, sculpt
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.light import Light, Surface, cast_shadow, normals, occlusion, shade
-from services.renderer.portrait.raster import SCALE, blur, groove, noise
+from services.renderer.portrait.layers.beard import beard_cover
+from services.renderer.portrait.layers.ears import paint_ears
+from services.renderer.portrait.layers.head import Sculpture, sculpt
+from services.renderer.portrait.paint.colour import film, linear
+from services.renderer.portrait.paint.curves import Field, bump, smoothstep
+from services.renderer.portrait.paint.light import Light, Surface, cast_shadow, normals, occlusion, shade
+from services.renderer.portrait.paint.raster import SCALE, blur, groove, noise
+from services.renderer.portrait.person.identity import Identity
 
 
 def paint_skin(who: Identity, light: Light, smile: float) -> tuple[Field, Field]:

@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.renderer.portrait.body import BODY_TOP, paint_body
-from services.renderer.portrait.curves import Field, bump, smoothstep
-from services.renderer.portrait.features import paint_brow, paint_iris
-from services.renderer.portrait.hair import BACK_BOX, FRONT_BOX, paint_hair
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.placement import LIFT, PIVOT
-from services.renderer.portrait.raster import HEAD_BOX, SCALE, SIZE, Pixels, blur, shift, shrink, to_bytes
-from services.renderer.portrait.room import paint_room
-from services.renderer.portrait.skin import paint_skin
-from services.renderer.portrait.styles import Style
+from services.renderer.portrait.layers.body import BODY_TOP, paint_body
+from services.renderer.portrait.layers.features import paint_brow, paint_iris
+from services.renderer.portrait.layers.hair import BACK_BOX, FRONT_BOX, paint_hair
+from services.renderer.portrait.layers.room import paint_room
+from services.renderer.portrait.layers.skin import paint_skin
+from services.renderer.portrait.paint.curves import Field, bump, smoothstep
+from services.renderer.portrait.paint.placement import LIFT, PIVOT
+from services.renderer.portrait.paint.raster import HEAD_BOX, SCALE, SIZE, Pixels, blur, shift, shrink, to_bytes
+from services.renderer.portrait.person.identity import Identity
+from services.renderer.portrait.person.styles import Style
 
 Painted = TypeVar("Painted")
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.renderer.portrait.curves import Field, bump, spline
-from services.renderer.portrait.identity import Bump, Identity
-from services.renderer.portrait.raster import HEAD_BOX, blur, grid, groove
+from services.renderer.portrait.paint.curves import Field, bump, spline
+from services.renderer.portrait.paint.raster import HEAD_BOX, blur, grid, groove
+from services.renderer.portrait.person.identity import Bump, Identity
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ Lengths are frame px; x counts from the face's middle line, y from the frame's t
 from dataclasses import dataclass
 from typing import Literal
 
-from services.renderer.portrait.colour import Rgb
-from services.renderer.portrait.pose import Pose
+from services.renderer.portrait.acting.pose import Pose
+from services.renderer.portrait.paint.colour import Rgb
 
 Curve = tuple[tuple[float, ...], tuple[float, ...]]
 """Abscissae and ordinates of a monotone spline."""

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.renderer.portrait.colour import film, linear
-from services.renderer.portrait.curves import Field, smoothstep, unit
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.light import FILL, HALFWAY, KEY, RIM, RIM_LEFT, Light
-from services.renderer.portrait.raster import SIZE
+from services.renderer.portrait.paint.colour import film, linear
+from services.renderer.portrait.paint.curves import Field, smoothstep, unit
+from services.renderer.portrait.paint.light import FILL, HALFWAY, KEY, RIM, RIM_LEFT, Light
+from services.renderer.portrait.paint.raster import SIZE
+from services.renderer.portrait.person.identity import Identity
 
 FINE = 4
 """Pixels of the hair's canvas for a pixel of the frame."""

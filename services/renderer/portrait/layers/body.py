@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.renderer.portrait.colour import film, linear
-from services.renderer.portrait.curves import Field, bump, smoothstep, spline
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.light import Light, Surface, cast_shadow, normals, occlusion, shade
-from services.renderer.portrait.placement import sculpted_y
-from services.renderer.portrait.raster import SCALE, SIZE, blur, grid, noise, shift
+from services.renderer.portrait.paint.colour import film, linear
+from services.renderer.portrait.paint.curves import Field, bump, smoothstep, spline
+from services.renderer.portrait.paint.light import Light, Surface, cast_shadow, normals, occlusion, shade
+from services.renderer.portrait.paint.placement import sculpted_y
+from services.renderer.portrait.paint.raster import SCALE, SIZE, blur, grid, noise, shift
+from services.renderer.portrait.person.identity import Identity
 
 BODY_TOP = 288
 """The layer's first row in the frame."""

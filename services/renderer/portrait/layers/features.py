@@ -5,9 +5,9 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from services.renderer.portrait.colour import film, linear
-from services.renderer.portrait.curves import Field, smoothstep, spline
-from services.renderer.portrait.identity import Identity
+from services.renderer.portrait.paint.colour import film, linear
+from services.renderer.portrait.paint.curves import Field, smoothstep, spline
+from services.renderer.portrait.person.identity import Identity
 
 BROW_FIELD = (76, 36)
 BROW_ORIGIN = (36, 22)

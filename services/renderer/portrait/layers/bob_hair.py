@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from services.renderer.portrait.curves import Field, smoothstep, through, unit
-from services.renderer.portrait.strands import Strands
+from services.renderer.portrait.layers.strands import Strands
+from services.renderer.portrait.paint.curves import Field, smoothstep, through, unit
 
 _POINTS = 40
 _SHEETS = 33

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from services.common.speech import VisemeAt
 from services.renderer.engine import Moment
 from services.renderer.idle_motion import Idle, IdleMotion, blink_shape
-from services.renderer.portrait.articulation import Articulator, Utterance, Vector
-from services.renderer.portrait.pose import MOUTH, Pose
+from services.renderer.portrait.acting.articulation import Articulator, Utterance, Vector
+from services.renderer.portrait.acting.pose import MOUTH, Pose
 
 STARTING_S, DRY_S, CANCELLED_S = 0.09, 0.15, 0.10
 """How long the mouth takes into speech, out of it, and out of it on cancel."""

@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 
-from services.renderer.portrait.colour import linear
-from services.renderer.portrait.curves import Field, bump, smoothstep, spline
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.light import Light, Surface, cast_shadow, normals, occlusion, shade
-from services.renderer.portrait.raster import SCALE, blur
+from services.renderer.portrait.paint.colour import linear
+from services.renderer.portrait.paint.curves import Field, bump, smoothstep, spline
+from services.renderer.portrait.paint.light import Light, Surface, cast_shadow, normals, occlusion, shade
+from services.renderer.portrait.paint.raster import SCALE, blur
+from services.renderer.portrait.person.identity import Identity
 
 _RIM = (
     (0, 0.03, 0.1, 0.22, 0.38, 0.55, 0.72, 0.86, 0.95, 1.0),

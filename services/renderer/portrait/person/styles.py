@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass, replace
 
-from services.renderer.portrait.colour import Rgb
-from services.renderer.portrait.light import Light
+from services.renderer.portrait.paint.colour import Rgb
+from services.renderer.portrait.paint.light import Light
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from services.renderer.portrait.curves import Field, smoothstep, through, unit
-from services.renderer.portrait.strands import Strands
+from services.renderer.portrait.layers.strands import Strands
+from services.renderer.portrait.paint.curves import Field, smoothstep, through, unit
 
 _HAIRLINE = (
     (-89, 214), (-86.5, 196), (-83, 176), (-79.5, 158), (-75, 142), (-66, 128), (-55, 121), (-38, 115), (-18, 112),

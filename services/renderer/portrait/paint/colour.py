@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.renderer.portrait.curves import Field
+from services.renderer.portrait.paint.curves import Field
 
 Rgb = tuple[float, float, float]
 """sRGB 0..255 for paint, linear radiance for light."""

@@ -1,6 +1,7 @@
 """The two people that come with the product."""
 
-from services.renderer.portrait.identity import (
+from services.renderer.portrait.acting.pose import Pose
+from services.renderer.portrait.person.identity import (
     Body,
     Brow,
     Bump,
@@ -14,7 +15,6 @@ from services.renderer.portrait.identity import (
     Palette,
     Skin,
 )
-from services.renderer.portrait.pose import Pose
 
 JOE = Identity(
     name="joe",

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import skia
 
-from services.renderer.portrait.colour import film, linear
-from services.renderer.portrait.identity import Identity, Lips
-from services.renderer.portrait.light import Light
-from services.renderer.portrait.mouth_shader import INSIDE, LIPS
-from services.renderer.portrait.pose import Pose
-from services.renderer.portrait.rig import Stance
+from services.renderer.portrait.acting.pose import Pose
+from services.renderer.portrait.drawing.mouth_shader import INSIDE, LIPS
+from services.renderer.portrait.drawing.rig import Stance
+from services.renderer.portrait.paint.colour import film, linear
+from services.renderer.portrait.paint.light import Light
+from services.renderer.portrait.person.identity import Identity, Lips
 
 _CLOSED = 0.15
 """Half a gap that is no gap: the lips' line."""

@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 import skia
 
-from services.renderer.portrait.colour import film, linear
-from services.renderer.portrait.features import BROW_FIELD, BROW_ORIGIN
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.light import Light
-from services.renderer.portrait.pose import Pose
-from services.renderer.portrait.rig import Stance
+from services.renderer.portrait.acting.pose import Pose
+from services.renderer.portrait.drawing.rig import Stance
+from services.renderer.portrait.layers.features import BROW_FIELD, BROW_ORIGIN
+from services.renderer.portrait.paint.colour import film, linear
+from services.renderer.portrait.paint.light import Light
+from services.renderer.portrait.person.identity import Identity
 
 Point = tuple[float, float]
 

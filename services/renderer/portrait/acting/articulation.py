@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.speech import Viseme, VisemeAt
-from services.renderer.portrait.pose import MOUTH
+from services.renderer.portrait.acting.pose import MOUTH
 
 Vector = NDArray[np.float64]
 

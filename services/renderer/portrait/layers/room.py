@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from services.renderer.portrait.colour import film, linear
-from services.renderer.portrait.curves import Field, smoothstep
-from services.renderer.portrait.raster import SIZE
-from services.renderer.portrait.styles import Style
+from services.renderer.portrait.paint.colour import film, linear
+from services.renderer.portrait.paint.curves import Field, smoothstep
+from services.renderer.portrait.paint.raster import SIZE
+from services.renderer.portrait.person.styles import Style
 
 _SIDE = 256
 

@@ -7,10 +7,10 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from services.renderer.portrait.layers import CELL
-from services.renderer.portrait.placement import LIFT, PIVOT
-from services.renderer.portrait.pose import Pose
-from services.renderer.portrait.raster import SIZE, Pixels
+from services.renderer.portrait.acting.pose import Pose
+from services.renderer.portrait.layers.baking import CELL
+from services.renderer.portrait.paint.placement import LIFT, PIVOT
+from services.renderer.portrait.paint.raster import SIZE, Pixels
 
 _BAND = 8
 """Rows of cells that are warped at a time: their map stays in the processor's cache."""

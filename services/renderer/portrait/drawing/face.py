@@ -5,16 +5,16 @@ import numpy as np
 import skia
 
 from services.renderer.engine import Frame
-from services.renderer.portrait.body import BODY_TOP
-from services.renderer.portrait.eyes import Eyes
-from services.renderer.portrait.hair import BACK_BOX, FRONT_BOX
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.layers import BODY_SLACK, HAIR_DENSITY, SKIN_DENSITY, Layers
-from services.renderer.portrait.mouth import Mouth
-from services.renderer.portrait.pose import Pose
-from services.renderer.portrait.raster import HEAD_BOX, SIZE, Pixels
-from services.renderer.portrait.rig import BentLayer, Stance
-from services.renderer.portrait.styles import Style
+from services.renderer.portrait.acting.pose import Pose
+from services.renderer.portrait.drawing.eyes import Eyes
+from services.renderer.portrait.drawing.mouth import Mouth
+from services.renderer.portrait.drawing.rig import BentLayer, Stance
+from services.renderer.portrait.layers.baking import BODY_SLACK, HAIR_DENSITY, SKIN_DENSITY, Layers
+from services.renderer.portrait.layers.body import BODY_TOP
+from services.renderer.portrait.layers.hair import BACK_BOX, FRONT_BOX
+from services.renderer.portrait.paint.raster import HEAD_BOX, SIZE, Pixels
+from services.renderer.portrait.person.identity import Identity
+from services.renderer.portrait.person.styles import Style
 
 _SMILE_STEPS = 48
 _CHEST_RISE = 1.8  # px

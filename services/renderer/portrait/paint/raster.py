@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.renderer.portrait.curves import Field, through
+from services.renderer.portrait.paint.curves import Field, through
 
 cv2.setNumThreads(1)  # one core a face: sessions share the machine
 
