@@ -27,7 +27,7 @@ class Bump:
 
 
 @dataclass(frozen=True)
-class Face:
+class FaceShape:
     outline: Curve  # y -> half width
     profile: Curve  # y -> height of the middle line
     bumps: tuple[Bump, ...]
@@ -137,7 +137,7 @@ class Palette:
 @dataclass(frozen=True)
 class Identity:
     name: str
-    face: Face
+    face: FaceShape
     nose: Nose
     eye: Eye
     lips: Lips

@@ -7,7 +7,7 @@ from services.renderer.portrait.person.identity import (
     Bump,
     Ears,
     Eye,
-    Face,
+    FaceShape,
     Hair,
     Identity,
     Lips,
@@ -18,7 +18,7 @@ from services.renderer.portrait.person.identity import (
 
 JOE = Identity(
     name="joe",
-    face=Face(
+    face=FaceShape(
         outline=(
             (
                 60,
@@ -152,7 +152,7 @@ JOE = Identity(
 
 ADA = Identity(
     name="ada",
-    face=Face(
+    face=FaceShape(
         outline=(
             (
                 66,
