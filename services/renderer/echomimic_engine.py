@@ -80,7 +80,7 @@ class EchoMimicEngine:
     def __init__(self, settings: RendererSettings, device: str) -> None:
         """Everything is loaded, compiled and prepared here. `device`: "cuda", or "cpu" for small models in tests."""
         from services.renderer.echomimic import loading
-        from services.renderer.echomimic.layout import Layout
+        from services.renderer.echomimic.networks.layout import Layout
         from services.renderer.echomimic.portraits import find_portraits, read_portrait
         from services.renderer.echomimic.stage import Stage
 

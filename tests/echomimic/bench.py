@@ -18,13 +18,13 @@ import numpy as np
 import torch
 
 from services.renderer.echomimic import loading
-from services.renderer.echomimic.fp8 import use_fp8
 from services.renderer.echomimic.generator import Generator, Likeness
-from services.renderer.echomimic.passes import Row
+from services.renderer.echomimic.networks.fp8 import use_fp8
+from services.renderer.echomimic.networks.passes import Row
+from services.renderer.echomimic.networks.shape import Shape
+from services.renderer.echomimic.networks.transformer import Modulation, Transformer
 from services.renderer.echomimic.recipe import Recipe
-from services.renderer.echomimic.shape import Shape
 from services.renderer.echomimic.sound import place
-from services.renderer.echomimic.transformer import Modulation, Transformer
 from services.renderer.echomimic.windows import Scheme
 from services.renderer.media.clock import FPS
 from tests.echomimic import reference

@@ -8,12 +8,12 @@ from diffusers import AutoencoderKLWan
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from services.renderer.echomimic.generator import Generator
-from services.renderer.echomimic.hearing import Hearing
 from services.renderer.echomimic.loading import precision
+from services.renderer.echomimic.networks.audio_encoder import Hearing
+from services.renderer.echomimic.networks.shape import Shape
+from services.renderer.echomimic.networks.transformer import Transformer
+from services.renderer.echomimic.networks.vae import VideoCodec
 from services.renderer.echomimic.recipe import Recipe
-from services.renderer.echomimic.shape import Shape
-from services.renderer.echomimic.transformer import Transformer
-from services.renderer.echomimic.vae import VideoCodec
 from services.renderer.engine import Frame
 
 IMAGE_TOKENS = 257

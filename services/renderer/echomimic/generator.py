@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from services.renderer.echomimic.hearing import Hearing, normalised
-from services.renderer.echomimic.passes import Passes, Row, captured
+from services.renderer.echomimic.networks.audio_encoder import Hearing, normalised
+from services.renderer.echomimic.networks.passes import Passes, Row, captured
+from services.renderer.echomimic.networks.sampler import Schedule, guided, schedule
+from services.renderer.echomimic.networks.shape import GROUP, SCALE
+from services.renderer.echomimic.networks.transformer import Modulation, Transformer
+from services.renderer.echomimic.networks.vae import VideoCodec
 from services.renderer.echomimic.recipe import Recipe
-from services.renderer.echomimic.sampler import Schedule, guided, schedule
-from services.renderer.echomimic.shape import GROUP, SCALE
 from services.renderer.echomimic.sound import place
-from services.renderer.echomimic.transformer import Modulation, Transformer
-from services.renderer.echomimic.vae import VideoCodec
 from services.renderer.echomimic.windows import LOOK_AHEAD
 from services.renderer.engine import Frame
 

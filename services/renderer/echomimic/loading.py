@@ -15,18 +15,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from services.common.logs import logger
-from services.renderer.echomimic.encoders import embed_image, embed_text, load_image_encoder, load_text_encoder
-from services.renderer.echomimic.fp8 import use_fp8
 from services.renderer.echomimic.generator import Generator, Likeness
-from services.renderer.echomimic.hearing import load_hearing
-from services.renderer.echomimic.layout import Layout, load_transformer
-from services.renderer.echomimic.passes import Row
+from services.renderer.echomimic.networks.audio_encoder import load_hearing
+from services.renderer.echomimic.networks.encoders import embed_image, embed_text, load_image_encoder, load_text_encoder
+from services.renderer.echomimic.networks.fp8 import use_fp8
+from services.renderer.echomimic.networks.layout import Layout, load_transformer
+from services.renderer.echomimic.networks.passes import Row
+from services.renderer.echomimic.networks.transformer import Modulation
+from services.renderer.echomimic.networks.vae import load_codec
 from services.renderer.echomimic.performer import Avatar
 from services.renderer.echomimic.recipe import Recipe
 from services.renderer.echomimic.sound import place
 from services.renderer.echomimic.stage import Stage, Take
-from services.renderer.echomimic.transformer import Modulation
-from services.renderer.echomimic.vae import load_codec
 from services.renderer.engine import Frame
 from services.renderer.engines import EngineUnavailableError
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from services.renderer.echomimic.shape import SCALE
+from services.renderer.echomimic.networks.shape import SCALE
 from services.renderer.echomimic.windows import LOOK_AHEAD, Scheme
 
 MEMORY = 30

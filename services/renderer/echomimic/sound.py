@@ -4,7 +4,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from services.renderer.echomimic.shape import SAMPLE_RATE
+from services.renderer.echomimic.networks.shape import SAMPLE_RATE
 from services.renderer.media.clock import FPS
 
 QUIET = 0.01

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from services.renderer.echomimic.shape import GROUP
+from services.renderer.echomimic.networks.shape import GROUP
 
 LOOK_AHEAD = 2
 """Pictures of sound that must be there after a window's last: what its last picture hears."""

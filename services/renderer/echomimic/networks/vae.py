@@ -13,7 +13,7 @@ from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
 from torch import Tensor, nn
 
-from services.renderer.echomimic.weights import Checkpoint, fill
+from services.renderer.echomimic.networks.weights import Checkpoint, fill
 
 
 class VideoCodec:

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from services.renderer.echomimic.shape import GROUP, HEARD, Shape
-from services.renderer.echomimic.transformer import Fused, Transformer
-from services.renderer.echomimic.weights import FETCH, Checkpoint, WeightsError, fill
+from services.renderer.echomimic.networks.shape import GROUP, HEARD, Shape
+from services.renderer.echomimic.networks.transformer import Fused, Transformer
+from services.renderer.echomimic.networks.weights import FETCH, Checkpoint, WeightsError, fill
 
 WAN = "Wan2.1-Fun-V1.1-1.3B-InP"
 FLASH = "echomimicv3-flash-pro"

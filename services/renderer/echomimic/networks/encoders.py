@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoTokenizer, CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
-from services.renderer.echomimic.weights import FETCH, Checkpoint, WeightsError, fill
+from services.renderer.echomimic.networks.weights import FETCH, Checkpoint, WeightsError, fill
 
 CLIP_HEAD = 80
 """Width of an attention head in ViT-H/14."""

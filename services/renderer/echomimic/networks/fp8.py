@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.renderer.echomimic.transformer import Transformer, joined
+from services.renderer.echomimic.networks.transformer import Transformer, joined
 
 FORMAT = torch.float8_e4m3fn
 LARGEST = torch.finfo(FORMAT).max
@@ -36,7 +36,7 @@ def joined_and_scaled(
 ) -> tuple[Tensor, Scaled]:
     """`transformer.Join`, for products in 8 bits."""
     if x.is_cuda:
-        from services.renderer.echomimic import kernels
+        from services.renderer.echomimic.networks import kernels
 
         whole, normed, scales = kernels.joined_and_scaled(x, branch, gate, scale, shift, around, eps, FORMAT)
         return whole, Scaled(normed, scales)
@@ -47,7 +47,7 @@ def joined_and_scaled(
 def active(hidden: Tensor) -> Scaled:
     """GELU of [tokens, C], scaled by what it cannot exceed: the scale is known before the values are."""
     if hidden.is_cuda:
-        from services.renderer.echomimic import kernels
+        from services.renderer.echomimic.networks import kernels
 
         return Scaled(*kernels.active(hidden, DIP, FORMAT))
     scale = hidden.amax(-1, keepdim=True).float().clamp(min=DIP) / LARGEST

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import Wav2Vec2Model
 
-from services.renderer.echomimic.shape import SAMPLE_RATE
-from services.renderer.echomimic.weights import FETCH, WeightsError
+from services.renderer.echomimic.networks.shape import SAMPLE_RATE
+from services.renderer.echomimic.networks.weights import FETCH, WeightsError
 from services.renderer.media.clock import FPS
 
 TRAINED_FPS = 25

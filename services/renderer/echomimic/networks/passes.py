@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from services.renderer.echomimic.transformer import Modulation, Transformer, joined
+from services.renderer.echomimic.networks.transformer import Modulation, Transformer, joined
 
 KERNELS = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """In this order: cuDNN's attention is nearly twice as fast as flash on Hopper."""
@@ -65,7 +65,7 @@ class Passes:
 
     def compile(self) -> None:
         """Compile the blocks: one program for all of them, for each number of rows."""
-        from services.renderer.echomimic import kernels
+        from services.renderer.echomimic.networks import kernels
 
         torch._dynamo.config.recompile_limit = max(PROGRAMS, torch._dynamo.config.recompile_limit)
         for block in self._transformer.blocks:

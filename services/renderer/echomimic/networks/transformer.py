@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.renderer.echomimic.shape import GROUP, HEARD, Shape
+from services.renderer.echomimic.networks.shape import GROUP, HEARD, Shape
 
 PATCH = 2
 """Latent pixels of a token, each way."""
