@@ -1,12 +1,8 @@
 """Chooses the engine that draws faces."""
 
 from services.common.logs import logger
-from services.renderer.engine import Engine
+from services.renderer.engine import Engine, EngineUnavailableError
 from services.renderer.settings import RendererSettings
-
-
-class EngineUnavailableError(RuntimeError):
-    """The renderer cannot draw as it is set up; the message says which setting to change."""
 
 
 def load_engine(settings: RendererSettings) -> Engine:

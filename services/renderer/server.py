@@ -23,8 +23,8 @@ from services.common.service import create_service, serve
 from services.common.settings import read_settings
 from services.common.speech import JoinToken, SessionId, Speech
 from services.common.whip import Target
-from services.renderer.engine import Engine
-from services.renderer.engines import EngineUnavailableError, load_engine
+from services.renderer.engine import Engine, EngineUnavailableError
+from services.renderer.engines import load_engine
 from services.renderer.sessions.registry import Roster
 from services.renderer.sessions.session import LINGER_S, Session
 from services.renderer.settings import RendererSettings

@@ -12,8 +12,9 @@ import numpy as np
 
 from services.common.errors import Problem
 from services.common.speech import Speech, Word
+from services.renderer.engine import Sound
 from services.renderer.media.clock import SAMPLE_RATE, SAMPLES_PER_TICK
-from services.renderer.speech.spoken_turn import SAMPLES_PER_MS, Sound, SpokenTurn, fall
+from services.renderer.speech.spoken_turn import SAMPLES_PER_MS, SpokenTurn, fall
 
 PLAYING_TICKS = 5
 """A turn's position is told after this many 20 ms frames of it."""

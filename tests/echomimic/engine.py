@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from services.renderer.echomimic.engine import EchoMimicEngine
 from services.renderer.echomimic.performer import EchoMimicPerformer
 from services.renderer.echomimic.stage import Take
-from services.renderer.echomimic_engine import EchoMimicEngine
 from services.renderer.engine import Frame, Moment
 from services.renderer.settings import RendererSettings
 from tests.echomimic import published

@@ -13,13 +13,12 @@ import torch
 from services.common import metrics
 from services.common.errors import Problem
 from services.renderer.echomimic import loading
+from services.renderer.echomimic.engine import EchoMimicEngine
 from services.renderer.echomimic.guard import Guard
 from services.renderer.echomimic.loading import embedded_prompt
 from services.renderer.echomimic.networks.layout import Layout
 from services.renderer.echomimic.performer import BLEND
-from services.renderer.echomimic_engine import EchoMimicEngine
-from services.renderer.engine import Frame
-from services.renderer.engines import EngineUnavailableError
+from services.renderer.engine import EngineUnavailableError, Frame
 from tests.echomimic.engine import STEPS, Watched, settings
 from tests.renderer.speaking import tone
 

@@ -27,8 +27,7 @@ from services.renderer.echomimic.performer import Avatar
 from services.renderer.echomimic.recipe import Recipe
 from services.renderer.echomimic.sound import place
 from services.renderer.echomimic.stage import Stage, Take
-from services.renderer.engine import Frame
-from services.renderer.engines import EngineUnavailableError
+from services.renderer.engine import EngineUnavailableError, Frame
 
 IDLE_WINDOWS = 5
 """Windows of silence that the idle loop is made of: with 13 pictures each, eight seconds there and back."""

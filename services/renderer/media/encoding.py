@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 from av.video.frame import PictureType
 
-from services.renderer.engine import Frame
+from services.renderer.engine import Frame, Sound
 from services.renderer.media.clock import FPS, SAMPLE_RATE, SAMPLES_PER_PICTURE
-from services.renderer.speech.spoken_turn import Sound
 
 SIZE = 512
 VIDEO_RATE = 90_000

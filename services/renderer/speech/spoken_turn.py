@@ -8,9 +8,8 @@ import soxr
 from numpy.typing import NDArray
 
 from services.common.speech import Speech, Word
+from services.renderer.engine import Sound
 from services.renderer.media.clock import SAMPLE_RATE
-
-Sound = NDArray[np.int16]
 
 SAMPLES_PER_MS = SAMPLE_RATE // 1000
 

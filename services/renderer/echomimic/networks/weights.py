@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from services.renderer.engines import EngineUnavailableError
+from services.renderer.engine import EngineUnavailableError
 
 FETCH = "python -m services.renderer.models fetch"
 
