@@ -5,7 +5,7 @@ import contextlib
 
 from services.common.messages import Caption, Playback
 from services.renderer.sessions.events import EventFeed
-from services.renderer.sessions.meters import FrameRate, TurnMeter
+from services.renderer.sessions.reporting import FrameRate, TurnMeter
 
 
 def playing(t: int) -> Playback:

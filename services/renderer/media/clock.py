@@ -32,6 +32,10 @@ class MediaClock:
     """Which frames are due, in an order that never goes back."""
 
     def __init__(self, origin: float) -> None:
+        self.restart(origin)
+
+    def restart(self, origin: float) -> None:
+        """Media time 0 is at `origin`, in the caller's seconds, and nothing has been released yet."""
         self._origin = origin
         self._tick = 0
 
@@ -60,6 +64,7 @@ class MediaClock:
         return sample
 
     def picture_due(self, picture: int) -> float:
+        """The time at which a picture is due, in the caller's seconds."""
         return self.due(picture * SAMPLES_PER_PICTURE)
 
     def picture_begin(self, picture: int, takes: float) -> float:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 
 from services.common.messages import Caption, Metrics, Playback
 
-Told = Playback | Caption | Metrics
+SessionEvent = Playback | Caption | Metrics
 
 LIMIT = 512
 """Half a minute of speech."""
@@ -20,14 +20,15 @@ class EventFeed:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._waiting: deque[Told] = deque()
+        self._waiting: deque[SessionEvent] = deque()
         self._news = asyncio.Event()
         self._reader: object | None = None
         self._closed = False
         self._attached = asyncio.Event()
         self._detached = asyncio.Event()
 
-    def put(self, message: Told) -> None:
+    def put(self, message: SessionEvent) -> None:
+        """Never waits; where too much waits, the oldest position goes, or else the oldest of all."""
         if len(self._waiting) >= self._limit:
             expendable = next((m for m in self._waiting if isinstance(m, Playback) and m.phase == "playing"), None)
             self._waiting.remove(expendable or self._waiting[0])

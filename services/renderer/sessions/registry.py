@@ -15,7 +15,7 @@ from services.renderer.engine import Engine
 from services.renderer.sessions.session import LINGER_S, Session
 
 
-class Roster:
+class SessionRegistry:
     """At most `capacity` sessions on one engine."""
 
     def __init__(
@@ -29,9 +29,10 @@ class Roster:
         linger_s: float = LINGER_S,
         background: Background,
     ) -> None:
+        """`avatar`: whom sessions show that do not say; where the engine does not have it, its own first one."""
         self.engine, self.capacity = engine, capacity
+        self.avatar = avatar if avatar in engine.avatars else engine.avatars[0]
         self._http, self._background = http, background
-        self._avatar = avatar
         self._buffer_ms = buffer_ms
         self._linger_s = linger_s
         self._sessions: dict[str, Session] = {}
@@ -60,7 +61,7 @@ class Roster:
         async with self._alone(name):
             live = self._sessions.get(name)
             if live is not None and not live.ended.is_set():
-                live.target = target
+                live.publish_to(target)
                 return live, False
             if len(self) >= self.capacity:
                 raise Problem(
@@ -72,7 +73,7 @@ class Roster:
                 name,
                 self._http,
                 target,
-                avatar=avatar or self._avatar,
+                avatar=avatar or self.avatar,
                 style=style or self.engine.style,
                 buffer_ms=self._buffer_ms,
                 linger_s=self._linger_s,
@@ -97,10 +98,10 @@ class Roster:
         await asyncio.gather(*(session.close() for session in self))
         self._sessions.clear()
 
-    def end_feeds(self) -> None:
+    def end_event_streams(self) -> None:
         """Let every open stream of events end, so that the server can stop."""
         for session in self:
-            session.feed.close()
+            session.events.close()
 
     def restyle(self, name: str, style: str) -> None:
         """Raises `Problem`: 404, or 422 for a style that the engine does not have."""
@@ -114,7 +115,7 @@ class Roster:
         """Do what a session's control channel says. Raises `Problem` 404."""
         match order:
             case Cancel():
-                await self.get(order.session).cancel(order.turn)
+                await self.get(order.session).playout.cancel(order.turn)
             case Close():
                 await self.end(order.session)
 
