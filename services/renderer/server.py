@@ -64,6 +64,7 @@ def create_app(
             try:
                 async with background:
                     background.keep("control", follow_control(bus, registry.obey))
+                    background.keep("engine", engine.supervise())
                     background.keep("heartbeat", beat(bus, registry.heartbeat))
                     yield
                     await registry.close()

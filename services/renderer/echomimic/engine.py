@@ -1,5 +1,6 @@
 """The engine: EchoMimic v3 (Flash) loaded, compiled and prepared once, for all sessions."""
 
+import asyncio
 import itertools
 
 from services.common.errors import Problem
@@ -72,6 +73,11 @@ class EchoMimicEngine:
         if style not in self.styles:
             raise Problem(422, f"style: {style!r} is not there; the style is baked at start.", field="style")
         return EchoMimicPerformer(self._stage, self._avatars[avatar], self._recipe, 17 * next(self._opened))
+
+    async def supervise(self) -> None:
+        """As `Engine.supervise`."""
+        # Shielded: to stop waiting must not cancel what the stage's threads may have to set.
+        await asyncio.shield(asyncio.wrap_future(self._stage.failure))
 
     def close(self) -> None:
         self._stage.close()

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,6 +124,10 @@ class _Listener:
     def finish(self, take: Take) -> None:
         self.over.set()
 
+    def lost(self, failure: Future[None]) -> None:
+        """The stage has failed: nothing more comes."""
+        self.over.set()
+
 
 def animated(stage: Stage, likeness: Likeness, recipe: Recipe) -> Avatar:
     """The avatar with its idle loop: somebody who listens, from the portrait on. Raises `EngineUnavailableError`."""
@@ -132,6 +137,7 @@ def animated(stage: Stage, likeness: Likeness, recipe: Recipe) -> Avatar:
         listener = _Listener()
         take = Take(listener, likeness, silence, tail, due=0)
         stage.submit(take)
+        stage.failure.add_done_callback(listener.lost)
         listener.over.wait()
         pictures += listener.pictures
         tail = take.tail

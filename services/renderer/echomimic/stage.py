@@ -9,6 +9,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,29 +63,42 @@ class Stage:
         self._denoised: deque[Take] = deque()
         self.steps = 0
         """Steps that were taken so far, of all windows: what the model has worked."""
+        self.failure: Future[None] = Future()
+        """Done, with the error, once one of the threads has failed: there are no pictures any more."""
         self._threads = [
-            threading.Thread(target=self._on_stream, args=(loop,), name=name, daemon=True)
+            threading.Thread(target=self._run, args=(name, loop), name=name, daemon=True)
             for loop, name in ((self._denoise, "denoise"), (self._serve, "decode"))
         ]
         for thread in self._threads:
             thread.start()
 
     def submit(self, take: Take) -> None:
+        """Make this window. Returns at once; its client is told as it goes on."""
         with self._news:
             self._asked.append(take)
             self._news.notify_all()
 
     def close(self) -> None:
+        """End both threads, after the pass and the window that they are at."""
         with self._news:
             self._closed = True
             self._news.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def _on_stream(self, loop: Callable[[], None]) -> None:
+    def _run(self, name: str, loop: Callable[[], None]) -> None:
+        """A thread's life, on a stream of its own. What a window raises is caught further in."""
         cuda = self._generator.device.type == "cuda"
-        with torch.cuda.stream(torch.cuda.Stream()) if cuda else contextlib.nullcontext():
-            loop()
+        try:
+            with torch.cuda.stream(torch.cuda.Stream()) if cuda else contextlib.nullcontext():
+                loop()
+        except Exception as error:
+            logger().critical("a thread of the engine failed", thread=name, exc_info=error)
+            with self._news:
+                self._closed = True
+                self._news.notify_all()
+                if not self.failure.done():
+                    self.failure.set_exception(error)
 
     def _denoise(self) -> None:
         while self._awaits(lambda: self._denoising):

@@ -1,5 +1,6 @@
 """The portrait engine: faces drawn on the CPU, many sessions on shared layers."""
 
+import asyncio
 import hashlib
 import itertools
 import subprocess
@@ -61,6 +62,10 @@ class PortraitEngine:
         self.layers(avatar, style)
         seed = int.from_bytes(hashlib.sha256(f"{avatar}/{next(self._opened)}".encode()).digest()[:6])
         return PortraitPerformer(self, avatar, style, seed)
+
+    async def supervise(self) -> None:
+        """As `Engine.supervise`: what the bakery's thread raises, whoever waits for the layers gets."""
+        await asyncio.Event().wait()
 
     def close(self) -> None:
         with self._lock:
