@@ -1,5 +1,6 @@
 """The engine from speech to pictures, on the CPU: all of it but the size of the weights and the speed."""
 
+import asyncio
 import gc
 from collections.abc import Iterator
 from functools import partial
@@ -229,3 +230,16 @@ def test_steps_that_are_guided_take_two_rows(engine: EchoMimicEngine, face: Watc
     face.speak(1, 800)
     face.wait(lambda: face.pictures() == 12)
     assert engine._stage.steps == steps + STEPS
+
+
+async def test_a_thread_that_fails_is_the_engine_s_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the service keeps raises once pictures can no longer be made; until then it goes on, and can be left."""
+    engine = EchoMimicEngine(settings(tmp_path), "cpu")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(engine.supervise(), 0.05)
+    monkeypatch.setattr(engine._stage._generator, "done", lambda window: [][0])
+    face = Watched(engine)
+    face.speak(1, 800)
+    with pytest.raises(IndexError):
+        await asyncio.wait_for(engine.supervise(), 60)
+    engine.close()

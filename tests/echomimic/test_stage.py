@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from services.renderer.echomimic.loading import animated
+from services.renderer.echomimic.recipe import Recipe
 from services.renderer.echomimic.stage import Stage, Take
-from services.renderer.engine import Frame
+from services.renderer.engine import EngineUnavailableError, Frame
 
 STEPS = 4
 
@@ -182,3 +184,30 @@ def test_a_failure_is_one_window_s(served: Served) -> None:
         served.step()
     assert person.over.wait(10)
     assert good.tail is not None
+
+
+def test_a_thread_that_fails_is_told_of(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a failure is no window's, the log names the thread, the stage has the error, and both threads end."""
+
+    class Careless(Person):
+        def finish(self, take: Take) -> None:
+            raise LookupError("nobody is there")
+
+    likeness: Any = "a"
+    served.stage.submit(Take(Careless(), likeness, np.zeros(1, np.float32), None, 0.0))
+    for _ in range(STEPS):
+        served.step()
+    assert isinstance(served.stage.failure.exception(timeout=10), LookupError)
+    for thread in served.stage._threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert "thread=decode" in capsys.readouterr().out
+
+
+def test_the_start_does_not_wait_for_a_thread_that_failed(served: Served) -> None:
+    """The idle loop, which nobody can cancel, is given up with a sentence."""
+    served.generator.done = lambda window: [][0]  # type: ignore[method-assign]
+    served.generator.let_go.release()
+    likeness: Any = SimpleNamespace(portrait=np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(EngineUnavailableError, match="first pictures could not be made"):
+        animated(served.stage, likeness, Recipe())

@@ -1,11 +1,10 @@
-"""The feed of events and the meters, without a network."""
+"""The feed of events, without a network."""
 
 import asyncio
 import contextlib
 
 from services.common.messages import Caption, Playback
 from services.renderer.sessions.events import EventFeed
-from services.renderer.sessions.reporting import FrameRate, TurnMeter
 
 
 def playing(t: int) -> Playback:
@@ -51,27 +50,3 @@ async def test_abandoned_counts_from_the_last_reader() -> None:
         await asyncio.wait([abandoned], timeout=0.05)
         assert not abandoned.done()
     await abandoned
-
-
-def test_frame_rate_over_five_seconds() -> None:
-    """The rate is that of the last five seconds, and 0 before there are two pictures."""
-    rate = FrameRate()
-    assert rate.value == 0
-    for i in range(150):
-        rate.add(i / 30)
-    for i in range(76):
-        rate.add(5 + i / 15)
-    assert abs(rate.value - 15) < 0.01
-
-
-def test_a_turns_report_holds_its_worst_skew_and_first_picture() -> None:
-    """The first picture counts from the first speech; of the skews the largest is told; what is not known is absent."""
-    meter = TurnMeter(4, at=10.0)
-    assert meter.report("s1", 0.0).render_ttff is None
-    assert meter.showed(10.05, 3.0) == 10.05 - 10.0
-    assert meter.showed(10.12, -9.0) is None
-    meter.showed(10.18, 5.0)
-    meter.ticked(400)
-    meter.ticked(300)
-    report = meter.report("s1", 15.0)
-    assert (report.turn, report.render_ttff, report.av_skew_ms, report.buffer_ms) == (4, 50.0, -9.0, 350.0)
