@@ -27,15 +27,15 @@ class JoinError(Exception):
 
 
 class AddressError(JoinError):
-    """The URL is none that can be asked."""
+    """The URL cannot be requested."""
 
 
 class AwayError(JoinError):
-    """Nobody answers there."""
+    """Nothing answers at the URL."""
 
 
 class RefusedError(JoinError):
-    """The answer is not 201 with a Location."""
+    """The answer has another status than 201, or no Location."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"it answered {status}: {text}")
@@ -43,11 +43,11 @@ class RefusedError(JoinError):
 
 
 class AnswerError(JoinError):
-    """It answered with what is not SDP."""
+    """The answer is not SDP."""
 
 
 class MediaError(JoinError):
-    """It agreed, and media do not get through."""
+    """The gateway answered, but media do not get through."""
 
 
 class Connection:

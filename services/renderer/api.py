@@ -120,6 +120,7 @@ async def list_sessions(registry: Registry) -> SessionsOnAir:
 
 @api.delete("/sessions/{session}", status_code=204)
 async def end_session(session: SessionId, registry: Registry) -> None:
+    """Off air: the avatar leaves the gateway, and the stream of events ends."""
     await registry.end(session)
 
 
@@ -153,6 +154,7 @@ async def resume(session: SessionId, order: UpTo, registry: Registry) -> HeardSo
 
 @api.post("/sessions/{session}/style")
 async def restyle(session: SessionId, order: StyleChoice, registry: Registry) -> StyleChoice:
+    """Change light, background and colour to one of the engine's presets."""
     registry.restyle(session, order.style)
     return order
 
@@ -165,9 +167,11 @@ async def events(session: SessionId, registry: Registry) -> StreamingResponse:
 
 @api.get("/styles")
 async def styles(registry: Registry) -> Styles:
+    """The engine's presets."""
     return Styles(styles=registry.engine.styles, style=registry.engine.style)
 
 
 @api.get("/avatars")
 async def avatars(registry: Registry) -> Avatars:
+    """The engine's avatars."""
     return Avatars(avatars=registry.engine.avatars, avatar=registry.avatar)

@@ -16,7 +16,7 @@ from services.renderer.speech.playback import Position, Receipt, Tick, WordStart
 from services.renderer.speech.spoken_turn import SAMPLES_PER_MS, SpokenTurn, fall
 
 PLAYING_TICKS = 5
-"""A turn's position is told after this many 20 ms frames of it."""
+"""A turn's position is reported after this many 20 ms frames of it."""
 
 HOLD_TICKS = 100
 """Speech is held back for pictures this long at most, 2 s; then it is heard without."""
@@ -56,7 +56,7 @@ class StreamingBuffer:
         return not self._turn.over
 
     def accept(self, speech: Speech) -> Receipt:
-        """Take a message. A cancelled or older turn's is dropped.
+        """WindowJob a message. A cancelled or older turn's is dropped.
 
         Raises `Problem`: 409 if it does not follow what came before, 429 if it would run more than `capacity_ms` ahead
         of what is heard. Then nothing of it is kept.

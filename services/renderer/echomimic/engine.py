@@ -80,4 +80,5 @@ class EchoMimicEngine:
         await asyncio.shield(asyncio.wrap_future(self._stage.failure))
 
     def close(self) -> None:
+        """End the threads. Sessions must have ended."""
         self._stage.close()

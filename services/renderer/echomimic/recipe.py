@@ -30,8 +30,8 @@ class Recipe:
             raise ValueError(f"Step {max(self.guided_steps)} cannot be guided: there are {self.steps}, counted from 0.")
 
     @property
-    def heard(self) -> int:
-        """Pictures of sound that one window is made from: memory, the window itself, two on either side."""
+    def audio_pictures(self) -> int:
+        """Pictures of sound that one window is made from: memory, the window itself, LOOK_AHEAD on either side."""
         return MEMORY + self.scheme.window + 2 * LOOK_AHEAD
 
     @property

@@ -24,20 +24,21 @@ from services.renderer.engine import Frame
 
 
 class Client(Protocol):
-    """Whose window it is. Called from the stage's threads."""
+    """Whoever submits a job. Called from the stage's threads."""
 
-    def deliver(self, take: "Take", pictures: list[Frame]) -> None:
+    def deliver(self, job: "WindowJob", pictures: list[Frame]) -> None:
         """The next pictures of the window."""
         ...
 
-    def finish(self, take: "Take") -> None:
+    def finish(self, job: "WindowJob") -> None:
         """The window is over: whole if it has a `tail`; otherwise it was cancelled, or failed."""
         ...
 
 
 @dataclass(slots=True, eq=False)
-class Take:
-    """One window that somebody wants. `due`: when its first picture is, in seconds of a clock common to all."""
+class WindowJob:
+    """One window to be made. `due`: when its first picture is due, in seconds of a clock common to all jobs;
+    `tail`: its last pictures, for the next window, once it is made whole."""
 
     client: Client
     likeness: Likeness
@@ -50,7 +51,7 @@ class Take:
 
 
 class Stage:
-    """Runs from the start until `close`."""
+    """Takes jobs until `close`, or until one of its threads fails."""
 
     def __init__(self, generator: Generator, rows: int = 2) -> None:
         """`rows`: of one pass, at most; a guided step takes two."""
@@ -58,9 +59,9 @@ class Stage:
         self._sizes = generator.passes.sizes or tuple(range(1, rows + 1))
         self._news = threading.Condition()
         self._closed = False
-        self._asked: deque[Take] = deque()
-        self._denoising: list[Take] = []
-        self._denoised: deque[Take] = deque()
+        self._asked: deque[WindowJob] = deque()
+        self._denoising: list[WindowJob] = []
+        self._denoised: deque[WindowJob] = deque()
         self.steps = 0
         """Steps that were taken so far, of all windows: what the model has worked."""
         self.failure: Future[None] = Future()
@@ -72,10 +73,10 @@ class Stage:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, take: Take) -> None:
+    def submit(self, job: WindowJob) -> None:
         """Make this window. Returns at once; its client is told as it goes on."""
         with self._news:
-            self._asked.append(take)
+            self._asked.append(job)
             self._news.notify_all()
 
     def close(self) -> None:
@@ -107,12 +108,12 @@ class Stage:
     def _step(self) -> None:
         """One pass. What it used is let go of with its end."""
         with self._news:
-            given_up = [take for take in self._denoising if take.cancelled]
-            self._denoising = [take for take in self._denoising if not take.cancelled]
+            given_up = [job for job in self._denoising if job.cancelled]
+            self._denoising = [job for job in self._denoising if not job.cancelled]
             chosen = self._choose()
-        for take in given_up:
-            self._over(take)
-        windows = [take._window for take in chosen if take._window is not None]
+        for job in given_up:
+            self._over(job)
+        windows = [job._window for job in chosen if job._window is not None]
         if not windows:
             return
         try:
@@ -122,8 +123,8 @@ class Stage:
             return
         self.steps += len(windows)
         with self._news:
-            done = [take for take, window in zip(chosen, windows, strict=True) if self._generator.done(window)]
-            self._denoising = [take for take in self._denoising if take not in done]
+            done = [job for job, window in zip(chosen, windows, strict=True) if self._generator.done(window)]
+            self._denoising = [job for job in self._denoising if job not in done]
             self._denoised.extend(done)
             self._news.notify_all()
 
@@ -133,16 +134,16 @@ class Stage:
             self._news.wait_for(lambda: self._closed or work())
             return not self._closed
 
-    def _choose(self) -> list[Take]:
+    def _choose(self) -> list[WindowJob]:
         """The windows that are due soonest, as many as a pass takes."""
-        chosen: list[Take] = []
+        chosen: list[WindowJob] = []
         rows = [0]
-        for take in sorted(self._denoising, key=lambda take: take.due):
-            assert take._window is not None
-            together = rows[-1] + self._generator.rows(take._window)
+        for job in sorted(self._denoising, key=lambda job: job.due):
+            assert job._window is not None
+            together = rows[-1] + self._generator.rows(job._window)
             if together > max(self._sizes):
                 break
-            chosen.append(take)
+            chosen.append(job)
             rows.append(together)
         while chosen and rows[-1] not in self._sizes:
             chosen.pop()
@@ -157,40 +158,40 @@ class Stage:
         """Pictures that are wanted come before windows that begin."""
         with self._news:
             decode = bool(self._denoised)
-            take = self._denoised.popleft() if decode else self._asked.popleft()
+            job = self._denoised.popleft() if decode else self._asked.popleft()
         try:
-            if decode and not take.cancelled:
-                self._decode(take)
-            elif not take.cancelled:
-                take._window = self._generator.prepare(take.likeness, take.sound, take.carried)
+            if decode and not job.cancelled:
+                self._decode(job)
+            elif not job.cancelled:
+                job._window = self._generator.prepare(job.likeness, job.sound, job.carried)
         except Exception as error:
-            self._failed([take], error)
+            self._failed([job], error)
             return
-        if decode or take.cancelled:
-            self._over(take)
+        if decode or job.cancelled:
+            self._over(job)
             return
         with self._news:
-            self._denoising.append(take)
+            self._denoising.append(job)
             self._news.notify_all()
 
-    def _decode(self, take: Take) -> None:
-        assert take._window is not None
+    def _decode(self, job: WindowJob) -> None:
+        assert job._window is not None
         tail: Tensor | None = None
-        for pictures, last in self._generator.pictures(take._window, take.likeness):
-            if take.cancelled:
+        for pictures, last in self._generator.pictures(job._window, job.likeness):
+            if job.cancelled:
                 return
-            take.client.deliver(take, pictures)
+            job.client.deliver(job, pictures)
             tail = last
-        take.tail = tail
+        job.tail = tail
 
-    def _over(self, take: Take) -> None:
-        take._window = None
-        take.client.finish(take)
+    def _over(self, job: WindowJob) -> None:
+        job._window = None
+        job.client.finish(job)
 
-    def _failed(self, takes: list[Take], error: Exception) -> None:
+    def _failed(self, jobs: list[WindowJob], error: Exception) -> None:
         """Sound and idle motion go on without the pictures."""
         logger().error("a window could not be made", exc_info=error)
         with self._news:
-            self._denoising = [take for take in self._denoising if take not in takes]
-        for take in takes:
-            self._over(take)
+            self._denoising = [job for job in self._denoising if job not in jobs]
+        for job in jobs:
+            self._over(job)

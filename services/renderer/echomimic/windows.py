@@ -24,7 +24,7 @@ SOON = 10
 """Pictures: sooner than this after the playhead, new ones are needed soon."""
 
 Start = Literal["turn", "carried", "pause", "drift", "gap"]
-"""Why a window starts as it does: "carried" from the window before, the others from the reference image."""
+"""Why a window starts as it does: "carried" from the window before, for any other reason from the reference image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Scheme:
 
     @property
     def latents(self) -> int:
+        """Latent frames of a window."""
         return (self.window - 1) // GROUP + 1
 
     def carried(self, start: Start) -> int:

@@ -53,7 +53,7 @@ class MediaClock:
         return max(0.0, self.due(self.next_sample) - now)
 
     def release(self, now: float) -> int | None:
-        """The first sample of the audio frame that is due, once for each frame; None while none is."""
+        """The first sample of the audio frame that is due, once for each frame; None before it is due."""
         late = now - self.due(self.next_sample)
         if late < -EARLY_S:
             return None

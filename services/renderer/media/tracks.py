@@ -41,6 +41,7 @@ class OutgoingTrack(aiortc.MediaStreamTrack):
         return whole
 
     async def recv(self) -> "av.Packet[Any]":
+        """The next packet, for aiortc. Raises `MediaStreamError` once the track has stopped."""
         while not self._packets:
             if self.readyState != "live":
                 raise MediaStreamError
@@ -53,6 +54,7 @@ class OutgoingTrack(aiortc.MediaStreamTrack):
         return packet
 
     def stop(self) -> None:
+        """Nothing more is sent, not even what waits."""
         super().stop()
         self._packets.clear()
         self._news.set()

@@ -64,10 +64,11 @@ class PortraitEngine:
         return PortraitPerformer(self, avatar, style, seed)
 
     async def supervise(self) -> None:
-        """As `Engine.supervise`: what the bakery's thread raises, whoever waits for the layers gets."""
+        """As `Engine.supervise`. The bakery's thread does not end: what it raises goes to who waits for layers."""
         await asyncio.Event().wait()
 
     def close(self) -> None:
+        """Give up what is being drawn."""
         with self._lock:
             self._closed = True
             if self._child is not None:
@@ -98,6 +99,7 @@ class PortraitEngine:
             return known
 
     def face(self, avatar: str, style: str, layers: Layers) -> Face:
+        """What draws this avatar in this style. Fast: layers are only read."""
         return Face(PEOPLE[avatar], graded(STYLES[style], self._cfg), layers)
 
     def _path(self, avatar: str, style: str) -> Path:
@@ -134,6 +136,7 @@ class PortraitPerformer:
         self._mixed: Frame = np.zeros((SIZE, SIZE, 3), np.uint8)
 
     def hear(self, turn: int, t0: int, pcm: NDArray[np.int16], sr: int, visemes: list[VisemeAt]) -> None:
+        """As `Performer.hear`."""
         self._actor.hear(turn, t0, pcm, sr, visemes)
 
     def end(self, turn: int) -> None:
@@ -144,9 +147,11 @@ class PortraitPerformer:
         return True
 
     def cancel(self, turn: int) -> None:
+        """As `Performer.cancel`."""
         self._actor.cancel(turn)
 
     def frame(self, moment: Moment) -> Frame:
+        """As `Performer.frame`. While a style comes in, both are drawn and mixed."""
         pose = self._actor.pose(moment)
         self._begin_fade(moment.at)
         shown = self._face.draw(pose)
@@ -166,10 +171,11 @@ class PortraitPerformer:
         self._wanted = (style, self._engine.coming(self._avatar, style))
 
     def close(self) -> None:
+        """As `Performer.close`."""
         self._wanted = self._coming = None
 
     def _begin_fade(self, at: float) -> None:
-        """Take up the style that was asked for last, when it is there and no fade is going on."""
+        """WindowJob up the style that was asked for last, when it is there and no fade is going on."""
         if self._wanted is None or self._coming is not None or not self._wanted[1].done():
             return
         (style, layers), self._wanted = self._wanted, None

@@ -36,6 +36,7 @@ _STRESSED_MS = (270, 1060, 1340, 2170, 2750, 3810)
 
 
 def visemes() -> list[VisemeAt]:
+    """The sentence's visemes, ms from its start."""
     return [VisemeAt(t=t, v=v) for t, v in _SENTENCE]
 
 

@@ -36,7 +36,7 @@ class Playout:
         self._over = False
 
     def speak(self, speech: Speech) -> Receipt:
-        """Take a speech message. Raises `Problem` as `StreamingBuffer.accept` does."""
+        """WindowJob a speech message. Raises `Problem` as `StreamingBuffer.accept` does."""
         receipt = self._buffer.accept(speech)
         if receipt.dropped:
             return receipt
@@ -76,7 +76,7 @@ class Playout:
         return self._buffer.heard_ms(turn)
 
     def stop(self) -> None:
-        """Nothing more is played: whoever waits for it goes on."""
+        """Nothing more is played: whatever waits for sound or for a picture goes on."""
         self._over = True
         self._ticked.set()
         self.began.set()

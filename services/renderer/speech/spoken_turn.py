@@ -47,14 +47,16 @@ class SpokenTurn:
 
     @property
     def heard_ms(self) -> int:
+        """How much of it has been played, ms."""
         return min(self.played // SAMPLES_PER_MS, self.end_ms)
 
     @property
     def buffered_ms(self) -> int:
+        """How much of it waits to be played, ms; 0 once it is over."""
         return 0 if self.over else self.end_ms - self.heard_ms
 
     def append(self, speech: Speech, *, final: bool) -> Sound:
-        """Take a message that has been found to fit. Returns its sound, placed to the sample, at its own rate."""
+        """WindowJob a message that has been found to fit. Returns its sound, placed to the sample, at its own rate."""
         pieces = []
         for chunk in speech.chunks:
             pcm = np.frombuffer(chunk.pcm(), dtype="<i2")
@@ -129,10 +131,12 @@ class SpokenTurn:
 
     @property
     def empty(self) -> bool:
+        """Whether nothing waits to be played, so far."""
         return not self._waiting
 
     @property
     def exhausted(self) -> bool:
+        """Whether it has been played to its end."""
         return self.final and self.empty
 
     def drop(self) -> None:

@@ -1,4 +1,4 @@
-"""Sound to features: what the transformer hears of each picture.
+"""Sound to audio features with wav2vec 2.0: what the transformer gets for each picture.
 
 As the reference has it, wav2vec's convolutions are interpolated to 25 frames a second before its transformer, and all
 layers are kept. Pictures come at 15 a second here, so the layers are interpolated once more, to the pictures' times.
@@ -18,7 +18,7 @@ from services.renderer.media.clock import FPS
 TRAINED_FPS = 25
 
 
-class Hearing(nn.Module):
+class AudioEncoder(nn.Module):
     """wav2vec 2.0 with its layers laid open."""
 
     def __init__(self, model: Wav2Vec2Model) -> None:
@@ -27,6 +27,7 @@ class Hearing(nn.Module):
 
     @property
     def layers(self) -> int:
+        """Transformer layers: how many features there are for each frame."""
         return int(self.model.config.num_hidden_layers)
 
     def states(self, sound: Tensor, frames: int) -> Tensor:
@@ -54,7 +55,7 @@ class Hearing(nn.Module):
         return torch.lerp(states[at], states[(at + 1).clamp(max=heard - 1)], share)
 
 
-def load_hearing(folder: Path, device: str, dtype: torch.dtype) -> Hearing:
+def load_audio_encoder(folder: Path, device: str, dtype: torch.dtype) -> AudioEncoder:
     """Raises `WeightsError`."""
     if not (folder / "config.json").is_file():
         raise WeightsError(f"{folder / 'config.json'} is missing: fetch the weights with `{FETCH}`.")
@@ -68,10 +69,10 @@ def load_hearing(folder: Path, device: str, dtype: torch.dtype) -> Hearing:
     absent = sorted(key for key in found["missing_keys"] if "masked_spec_embed" not in key)
     if absent:
         raise WeightsError(f"{folder} has nothing for {absent[0]}: it is not the wav2vec that this engine reads.")
-    return Hearing(model.to(device))
+    return AudioEncoder(model.to(device))
 
 
 def normalised(sound: Tensor) -> Tensor:
-    """Zero mean and unit variance, as wav2vec's own feature extractor does. It makes the reference's levelling of the
-    loudness a no-op, so there is none here."""
+    """Zero mean and unit variance, as wav2vec's own feature extractor does. After it the reference's levelling
+    of the loudness would change nothing, so it is left out."""
     return (sound - sound.mean()) / torch.sqrt(sound.var(unbiased=False) + 1e-7)

@@ -85,9 +85,9 @@ def embed_text(model: UMT5EncoderModel, tokenizer: Path, prompt: str, longest: i
         )
     except (OSError, ValueError) as error:
         raise WeightsError(f"{tokenizer} holds no tokenizer that can be read: run `{FETCH}`.") from error
-    place = model.device
+    device = model.device
     with torch.inference_mode():
-        out = model(tokens.input_ids.to(place), attention_mask=tokens.attention_mask.to(place))
+        out = model(tokens.input_ids.to(device), attention_mask=tokens.attention_mask.to(device))
     return out.last_hidden_state[0, : int(tokens.attention_mask.sum())]
 
 

@@ -72,6 +72,7 @@ class Fp8Linear(nn.Module):
         )
 
     def forward(self, x: Tensor | Scaled) -> Tensor:
+        """[..., C], or the same in 8 bits -> [..., out]."""
         values, scale = x if isinstance(x, Scaled) else scaled(x)
         return self.product(values.flatten(0, -2), scale).unflatten(0, values.shape[:-1])
 
@@ -84,6 +85,7 @@ class Fp8Feed(nn.Module):
         self.first, self.second = Fp8Linear(first), Fp8Linear(second)
 
     def forward(self, x: Tensor | Scaled) -> Tensor:
+        """[..., C], or the same in 8 bits -> [..., C]."""
         hidden = self.first(x)
         return self.second(active(hidden.flatten(0, -2))).unflatten(0, hidden.shape[:-1])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from services.renderer.echomimic.networks.shape import GROUP, HEARD, Shape
+from services.renderer.echomimic.networks.shape import AUDIO_CONTEXT, GROUP, Shape
 from services.renderer.echomimic.networks.transformer import Fused, Transformer
 from services.renderer.echomimic.networks.weights import FETCH, Checkpoint, WeightsError, fill
 
@@ -91,7 +91,7 @@ def shape_of(config: Path, flash: Checkpoint, audio_layers: int) -> Shape:
         text_len=text_len,
         image_dim=flash.size("img_emb.proj.0.weight")[0],
         time_dim=time_dim,
-        audio_dim=heard // HEARD // audio_layers,
+        audio_dim=heard // AUDIO_CONTEXT // audio_layers,
         audio_layers=audio_layers,
         audio_hidden=hidden,
         audio_tokens=flash.size("audio_injection.proj3.weight")[0] // dim,

@@ -49,6 +49,8 @@ def captured(work: Callable[[], Tensor], pool: Any = None) -> tuple[Any, Tensor]
 
 
 class Passes:
+    """Runs the transformer for several rows at once, by a CUDA graph where one was captured."""
+
     def __init__(self, transformer: Transformer, text: Tensor, turn: Tensor) -> None:
         self._transformer, self._text, self._turn = transformer, text, turn
         self._graphs: dict[int, Callable[[list[Row]], Tensor]] = {}

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-HEARD = 5
-"""Frames of sound that one picture hears: itself and two on either side."""
+AUDIO_CONTEXT = 5
+"""Frames of audio features that one picture is made from: its own and two on either side."""
 
 GROUP = 4
 """Pictures in a latent frame; the first latent frame of a window holds one."""
@@ -17,6 +17,8 @@ SCALE = 8
 
 @dataclass(frozen=True, slots=True)
 class Shape:
+    """Widths and counts of the transformer; the published checkpoint has the defaults."""
+
     layers: int = 30
     dim: int = 1536
     ffn: int = 8960
@@ -34,6 +36,7 @@ class Shape:
 
     @property
     def head_dim(self) -> int:
+        """Channels of one attention head."""
         return self.dim // self.heads
 
     @property

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.renderer.echomimic.networks.shape import GROUP, HEARD, Shape
+from services.renderer.echomimic.networks.shape import AUDIO_CONTEXT, GROUP, Shape
 
 PATCH = 2
 """Latent pixels of a token, each way."""
@@ -36,6 +36,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[..., dim] -> the same shape and type."""
         wide = x.float()
         return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)).to(x.dtype) * self.weight
 
@@ -46,7 +47,7 @@ def layer_norm(x: Tensor, eps: float) -> Tensor:
 
 
 class Join(Protocol):
-    """What stands between a block's branches. `Linear`s of the block take what comes second."""
+    """What stands between a block's branches. The second result is what the block's `Linear`s take."""
 
     def __call__(
         self,
@@ -72,7 +73,7 @@ def joined(
     around: float,
     eps: float,
 ) -> tuple[Tensor, Tensor]:
-    """`Join`, plainly."""
+    """`Join` in PyTorch's own operations."""
     if branch is not None:
         x = x + (branch if gate is None else branch * gate)
     return x, layer_norm(x, eps) * (around + scale) + shift
@@ -92,7 +93,7 @@ def rotate(x: Tensor, turn: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """What both kinds share."""
+    """What self-attention and cross-attention share."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -101,6 +102,7 @@ class Attention(nn.Module):
         self.norm_q, self.norm_k = (RMSNorm(shape.dim, shape.eps) for _ in "qk")
 
     def split(self, x: Tensor) -> Tensor:
+        """[..., dim] -> [..., N, D]."""
         return x.unflatten(-1, (self.heads, -1))
 
 
@@ -112,6 +114,7 @@ class SelfAttention(Attention):
         self.qkv = nn.Linear(shape.dim, 3 * shape.dim)
 
     def forward(self, x: Tensor, turn: Tensor) -> Tensor:
+        """`x` [B, L, dim], `turn` from `Transformer.rotation` -> [B, L, dim]."""
         q, k, v = self.qkv(x).chunk(3, -1)
         q, k = self.split(self.norm_q(q)), self.split(self.norm_k(k))
         return self.o(attend(rotate(q, turn), rotate(k, turn), self.split(v)))
@@ -170,6 +173,8 @@ class CrossAttention(Attention):
 
 
 class Block(nn.Module):
+    """Self-attention, cross-attention and two products with GELU between them, each added to what comes in."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.eps = shape.eps
@@ -183,6 +188,7 @@ class Block(nn.Module):
         self.join: Join = joined
 
     def forward(self, x: Tensor, step: Tensor, turn: Tensor, text: Tensor, image: Tensor, audio: Tensor) -> Tensor:
+        """`x` [B, L, dim], `step` [B, 6, dim], the rest as in `Transformer.forward` but of one layer -> [B, L, dim]."""
         shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = (self.modulation + step).chunk(6, 1)
         weight, bias = self.norm3.weight, self.norm3.bias
         x, normed = self.join(x, None, None, scale, shift, 1, self.eps)
@@ -192,6 +198,8 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
+    """From tokens to the latent pixels of their patches."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.eps = shape.eps
@@ -199,6 +207,7 @@ class Head(nn.Module):
         self.modulation = nn.Parameter(torch.zeros(1, 2, shape.dim))
 
     def forward(self, x: Tensor, step: Tensor) -> Tensor:
+        """`x` [B, L, dim], `step` [B, dim] -> [B, L, latent · PATCH²]."""
         shift, scale = (self.modulation + step[:, None]).chunk(2, 1)
         return self.head(layer_norm(x, self.eps) * (1 + scale) + shift)
 
@@ -220,15 +229,16 @@ class ImageProjection(nn.Module):
 class AudioProjection(nn.Module):
     """Sound features to `audio_tokens` tokens a latent frame.
 
-    The first latent frame hears the HEARD frames around its one picture, the others HEARD + GROUP - 1 around theirs.
+    The first latent frame hears the AUDIO_CONTEXT frames around its one picture; each later one hears the
+    AUDIO_CONTEXT + GROUP - 1 around its four.
     """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         width = shape.audio_layers * shape.audio_dim
         self.tokens = shape.audio_tokens
-        self.proj1 = nn.Linear(HEARD * width, shape.audio_hidden)
-        self.proj1_vf = nn.Linear((HEARD + GROUP - 1) * width, shape.audio_hidden)
+        self.proj1 = nn.Linear(AUDIO_CONTEXT * width, shape.audio_hidden)
+        self.proj1_vf = nn.Linear((AUDIO_CONTEXT + GROUP - 1) * width, shape.audio_hidden)
         self.proj2 = nn.Linear(shape.audio_hidden, shape.audio_hidden)
         self.proj3 = nn.Linear(shape.audio_hidden, shape.audio_tokens * shape.dim)
         self.norm = nn.LayerNorm(shape.dim)
@@ -236,14 +246,16 @@ class AudioProjection(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """[F + 4, layers, channels] (a window of F = 1 + 4k pictures and two more frames at either end) ->
         [1 + k, audio_tokens, dim]."""
-        first = self.proj1(features[:HEARD].flatten()[None])
-        rest = features[1:].unfold(0, HEARD + GROUP - 1, GROUP)  # [k, layers, channels, 8]
+        first = self.proj1(features[:AUDIO_CONTEXT].flatten()[None])
+        rest = features[1:].unfold(0, AUDIO_CONTEXT + GROUP - 1, GROUP)  # [k, layers, channels, 8]
         later = self.proj1_vf(rest.movedim(-1, 1).flatten(1))
         hidden = torch.relu(self.proj2(torch.relu(torch.cat((first, later)))))
         return self.norm(self.proj3(hidden).unflatten(-1, (self.tokens, -1)))
 
 
 class Transformer(nn.Module):
+    """The whole network; its parameters have the names that the checkpoint gives them."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape

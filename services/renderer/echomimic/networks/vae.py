@@ -17,6 +17,8 @@ from services.renderer.echomimic.networks.weights import Checkpoint, fill
 
 
 class VideoCodec:
+    """Wan 2.1's autoencoder, with its latents' mean and deviation taken out."""
+
     def __init__(self, vae: AutoencoderKLWan) -> None:
         self.vae = vae
         place = {"device": vae.device, "dtype": vae.dtype}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from services.common.speech import VisemeAt
 from services.renderer.engine import Moment
 from services.renderer.idle_motion import Idle, IdleMotion, blink_shape
-from services.renderer.portrait.acting.articulation import Articulator, Utterance, Vector
+from services.renderer.portrait.acting.articulation import Articulation, Articulator, Vector
 from services.renderer.portrait.acting.pose import MOUTH, Pose
 
 STARTING_S, DRY_S, CANCELLED_S = 0.09, 0.15, 0.10
@@ -28,7 +28,7 @@ _BLINK_AT_PHRASE_END = 0.75
 _BLINKS_APART_S = 0.6
 _LONGEST_STEP_S = 0.25
 _CLOSED: Vector = np.zeros(len(MOUTH))
-_SILENCE = Utterance(_CLOSED, 0.0, 0.0, None)
+_SILENCE = Articulation(_CLOSED, 0.0, 0.0, None)
 
 
 @dataclass(slots=True)
@@ -50,14 +50,15 @@ class Spring:
         return self.value
 
 
-class Carry:
-    """What is left of a difference between shown and wanted: let go within a given time."""
+class Inertialisation:
+    """The difference between what is shown and what is wanted, let go within a given time (see above)."""
 
     def __init__(self) -> None:
         self._gap, self._speed = _CLOSED, _CLOSED
         self._since, self._lasts = 0.0, 1.0
 
     def begin(self, at: float, gap: Vector, speed: Vector, lasts: float) -> None:
+        """From `at` s on a difference of `gap`, growing by `speed` a second, is let go within `lasts` s."""
         self._gap, self._speed, self._since, self._lasts = gap, speed, at, lasts
 
     def rest(self, at: float) -> Vector:
@@ -75,7 +76,7 @@ class MouthLine:
     def __init__(self) -> None:
         self.shown: Vector = _CLOSED
         self._speed: Vector = _CLOSED
-        self._carry = Carry()
+        self._inertia = Inertialisation()
         self._source: int | None = None
 
     def step(self, at: float, dt: float, source: int | None, wanted: Vector, within: float) -> Vector:
@@ -83,8 +84,8 @@ class MouthLine:
         if source != self._source:
             self._source = source
             before = at - dt
-            self._carry.begin(before, self.shown - wanted, self._speed, within)
-        shown = np.maximum(wanted + self._carry.rest(at), _LOWEST)
+            self._inertia.begin(before, self.shown - wanted, self._speed, within)
+        shown = np.maximum(wanted + self._inertia.rest(at), _LOWEST)
         if dt > 0:
             self._speed = (shown - self.shown) / dt
         self.shown = shown
@@ -152,7 +153,7 @@ class Actor:
         if t - phrase_end < 200 and not soon and self._rng.random() < _BLINK_AT_PHRASE_END:
             self._blink_at = at
 
-    def _compose(self, idle: Idle, mouth: Vector, talking: float, soon: Utterance, at: float, dt: float) -> Pose:
+    def _compose(self, idle: Idle, mouth: Vector, talking: float, soon: Articulation, at: float, dt: float) -> Pose:
         rest = self._rest
         nod = self._nod.towards(soon.emphasis, dt)
         lift = self._lift.towards(max(0.0, soon.emphasis - 0.25) * 1.2, dt)

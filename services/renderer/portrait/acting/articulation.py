@@ -81,8 +81,8 @@ _SEAL, _JAW = MOUTH.index("seal"), MOUTH.index("jaw")
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
-    """One instant of speech."""
+class Articulation:
+    """What the mouth does, and how much weight there is, at one instant of speech."""
 
     mouth: Vector  # in the order of MOUTH
     loudness: float  # 0 (silence) .. 1 (the turn's loud vowels)
@@ -124,17 +124,17 @@ class Articulator:
         for old in [known for known in self._turns if known <= turn]:
             del self._turns[old]
 
-    def at(self, turn: int, t: float) -> Utterance:
+    def at(self, turn: int, t: float) -> Articulation:
         """The mouth `t` ms into the turn; a turn that is not known is silent."""
         heard = self._turns.get(turn)
         if heard is None:
-            return Utterance(np.zeros(len(MOUTH)), 0.0, 0.0, None)
+            return Articulation(np.zeros(len(MOUTH)), 0.0, 0.0, None)
         loudness, emphasis = _weight(heard.envelope, t)
         mouth = _blend(heard, t + _LEAD_MS)
         mouth[_JAW] *= 0.78 + 0.42 * loudness
         mouth[_SEAL] = _seal(heard, t)
         mouth[_JAW] *= 1 - 0.45 * mouth[_SEAL]
-        return Utterance(mouth, loudness, emphasis, _phrase_end(heard, t))
+        return Articulation(mouth, loudness, emphasis, _phrase_end(heard, t))
 
 
 def envelope(pcm: NDArray[np.int16], sr: int) -> NDArray[np.float32]:

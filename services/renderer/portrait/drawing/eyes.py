@@ -176,6 +176,7 @@ class Eyes:
         self._soft = skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, 1.6)
 
     def draw(self, canvas: skia.Canvas, pose: Pose, stance: Stance) -> None:
+        """Both eyes and brows onto the canvas."""
         for sign in (-1, 1):
             self._draw_eye(canvas, pose, stance, sign)
             self._draw_brow(canvas, pose, stance, sign)

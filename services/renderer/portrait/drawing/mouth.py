@@ -35,10 +35,12 @@ class MouthShape:
 
     @property
     def gap(self) -> float:
+        """Height of the opening in the middle, px."""
         return self.above + self.below
 
     @classmethod
     def of(cls, lips: Lips, p: Pose) -> "MouthShape":
+        """The shape that these lips have in a pose."""
         open_ = 1 - min(1.0, max(0.0, p.seal))
         pucker = min(1.0, max(0.0, p.pucker))
         width = 1 + 0.15 * p.wide + 0.23 * p.smile - 0.40 * p.pucker - 0.06 * p.jaw - 0.03 * p.tuck
@@ -80,6 +82,7 @@ class Mouth:
             _set(builder, "shadowc", shadow)
 
     def draw(self, canvas: skia.Canvas, pose: Pose, stance: Stance) -> None:
+        """Lips, and teeth and tongue where the mouth is open, onto the canvas."""
         m = MouthShape.of(self._lips, pose)
         canvas.save()
         canvas.concat(stance.tangent(256, self._lips.y, self._DEPTH, 0, self._SLOPE))

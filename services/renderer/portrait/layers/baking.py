@@ -49,6 +49,7 @@ class Layers:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
+        """The fields, in their order."""
         return tuple(f.name for f in fields(cls))
 
 

@@ -51,6 +51,7 @@ def sculpt(who: Identity, smile: float = 0.0) -> Sculpture:
 
 
 def raised(hill: Bump, x: Field, y: Field) -> Field:
+    """The height that a hill adds at each place, px."""
     return hill.height * bump(np.abs(x) if hill.paired else x, y, hill.x, hill.y, hill.sx, hill.sy, hill.turn)
 
 

@@ -50,6 +50,7 @@ def shift(image: Field, dx: float, dy: float, stretch: float = 1.0) -> Field:
 
 
 def shrink(image: Field, factor: float) -> Field:
+    """Resized by `factor` below 1, each pixel the mean of what it covers."""
     return np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
 
 

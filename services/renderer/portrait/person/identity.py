@@ -28,6 +28,8 @@ class Bump:
 
 @dataclass(frozen=True)
 class FaceShape:
+    """The head as a surface: its outline, and how it rises towards the viewer."""
+
     outline: Curve  # y -> half width
     profile: Curve  # y -> height of the middle line
     bumps: tuple[Bump, ...]
@@ -37,6 +39,8 @@ class FaceShape:
 
 @dataclass(frozen=True)
 class Nose:
+    """The nose, and the shadows around it."""
+
     bridge: Curve  # y -> height
     width: Curve  # y -> half width
     flat: float
@@ -50,6 +54,8 @@ class Nose:
 
 @dataclass(frozen=True)
 class Eye:
+    """One eye; the other is its mirror image."""
+
     x: float
     y: float
     z: float
@@ -63,6 +69,8 @@ class Eye:
 
 @dataclass(frozen=True)
 class Lips:
+    """The lips at rest."""
+
     y: float
     half_width: float
     upper: float  # thickness
@@ -73,6 +81,8 @@ class Lips:
 
 @dataclass(frozen=True)
 class Brow:
+    """One brow; the other is its mirror image, but for `asymmetry`."""
+
     x: float
     y: float
     spine: Curve
@@ -85,6 +95,8 @@ class Brow:
 
 @dataclass(frozen=True)
 class Skin:
+    """Colour and texture."""
+
     tone: Rgb
     blush: float
     freckles: int
@@ -95,6 +107,8 @@ class Skin:
 
 @dataclass(frozen=True)
 class Ears:
+    """One ear; the other is its mirror image."""
+
     top: float
     bottom: float
     x: float
@@ -103,6 +117,8 @@ class Ears:
 
 @dataclass(frozen=True)
 class Hair:
+    """The cut, and how it takes the light."""
+
     cut: Literal["bob", "short"]
     gloss: float
     variation: float
@@ -110,6 +126,8 @@ class Hair:
 
 @dataclass(frozen=True)
 class Body:
+    """Neck, shoulders and clothes."""
+
     neck: Curve  # y -> half width
     shoulder: Curve  # |x| -> y
     neckline: tuple[float, float, float]  # rx, ry, y of the centre
@@ -136,6 +154,8 @@ class Palette:
 
 @dataclass(frozen=True)
 class Identity:
+    """One person."""
+
     name: str
     face: FaceShape
     nose: Nose

@@ -23,6 +23,8 @@ class Room:
 
 @dataclass(frozen=True)
 class Style:
+    """Light, background and grade: everything of a picture that is not the person."""
+
     name: str
     light: Light
     room: Room
@@ -144,7 +146,7 @@ KEYWORDS: dict[str, frozenset[str]] = {
 
 
 def preset_for(prompt: str) -> str:
-    """The preset that most words of the prompt speak for; studio where none or as many do."""
+    """The preset that most words of the prompt speak for; studio if no word does, or as many for another."""
     words = re.findall(r"[a-z]+", prompt.lower())
     votes = {name: sum(word in keywords for word in words) for name, keywords in KEYWORDS.items()}
     return max(votes, key=lambda name: votes[name])

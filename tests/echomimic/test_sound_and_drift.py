@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from services.renderer.echomimic.guard import Guard
-from services.renderer.echomimic.sound import TurnSound, place
+from services.renderer.echomimic.drift import DriftGuard
+from services.renderer.echomimic.sound import TurnSound, sample_at
 from services.renderer.engine import Frame
 from tests.renderer.speaking import tone
 
@@ -26,10 +26,10 @@ def test_a_cut_has_silence_where_there_is_no_sound() -> None:
     sound = TurnSound(1, 16_000)
     sound.append(tone(400))
     cut = sound.cut(8, 12)  # pictures -4 to 8, of which 0 to 6 sound
-    assert len(cut) == place(12)
-    assert not cut[: place(4)].any()
-    assert cut[place(4) : place(10)].any()
-    assert not cut[-place(2) :].any()
+    assert len(cut) == sample_at(12)
+    assert not cut[: sample_at(4)].any()
+    assert cut[sample_at(4) : sample_at(10)].any()
+    assert not cut[-sample_at(2) :].any()
 
 
 def test_what_is_forgotten_changes_nothing_of_what_is_kept() -> None:
@@ -62,7 +62,7 @@ def scene(blur: float = 0, shift: int = 0) -> Frame:
 
 def test_a_chain_that_goes_soft_has_drifted() -> None:
     """Compared with its own first window, not with other chains'."""
-    guard = Guard()
+    guard = DriftGuard()
     assert not guard.drifted(scene(blur=1))
     assert not guard.drifted(scene(blur=1))
     assert guard.drifted(scene(blur=3))
@@ -72,7 +72,7 @@ def test_a_chain_that_goes_soft_has_drifted() -> None:
 
 def test_a_chain_whose_colours_move_has_drifted() -> None:
     """Place by place, also where sharpness stays."""
-    guard = Guard()
+    guard = DriftGuard()
     guard.drifted(scene())
     assert not guard.drifted(scene(shift=4))
     assert guard.drifted(scene(shift=40))

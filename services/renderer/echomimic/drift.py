@@ -17,7 +17,7 @@ anyway; this finds what moves within them."""
 _PLACES = 16
 
 
-class Guard:
+class DriftGuard:
     """One chain of windows, from the reference image on."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Guard:
         self._colours: NDArray[np.float32] | None = None
 
     def restart(self) -> None:
-        """The next picture begins a chain: it is what the others are compared with."""
+        """The next picture begins a chain: what follows is compared with it."""
         self._colours = None
 
     def drifted(self, picture: Frame) -> bool:
