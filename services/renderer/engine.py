@@ -82,7 +82,7 @@ class Engine(Protocol):
         ...
 
     async def supervise(self) -> None:
-        """Goes on as long as the engine can draw. Raises what ended one of its threads."""
+        """Without end, unless one of the engine's threads fails: raises what ended it."""
         ...
 
     def close(self) -> None:

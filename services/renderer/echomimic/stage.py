@@ -74,7 +74,7 @@ class Stage:
             thread.start()
 
     def submit(self, job: WindowJob) -> None:
-        """Make this window. Returns at once; its client is told as it goes on."""
+        """Make this window. Returns at once; the client gets what comes of it."""
         with self._news:
             self._asked.append(job)
             self._news.notify_all()

@@ -1,4 +1,4 @@
-"""What a session tells its owner: playback, captions, metrics, one JSON line each.
+"""The events of a session for its owner: playback, captions, metrics, one JSON line each.
 
 Writing never waits: a slow or vanished reader costs the oldest positions first, then the oldest of the rest.
 """

@@ -29,7 +29,7 @@ class SessionRegistry:
         linger_s: float = LINGER_S,
         background: Background,
     ) -> None:
-        """`avatar`: whom sessions show that do not say; where the engine does not have it, its own first one."""
+        """`avatar`: of sessions that do not ask for one; the engine's first where it does not have it."""
         self.engine, self.capacity = engine, capacity
         self.avatar = avatar if avatar in engine.avatars else engine.avatars[0]
         self._http, self._background = http, background

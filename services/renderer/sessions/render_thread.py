@@ -55,7 +55,7 @@ class RenderThread:
         return await self._run(partial(self._draw, moment, number, latest, keyframe))
 
     async def watch(self) -> None:
-        """Goes on as long as the performer does what it is told. Raises what an order raised."""
+        """Without end, unless an order to the performer fails: raises what it raised."""
         await self._failure
 
     def _draw(self, moment: Moment, number: int, latest: float, keyframe: bool) -> Packet | None:

@@ -64,8 +64,9 @@ class Session:
             await self._publisher.open()
             self._clock.restart(time.monotonic())
             self._task = background.spawn(f"session {self.name}", self._run())
+            self._task.add_done_callback(lambda _: self.playout.stop())  # also where it was cancelled before it began
             await self.playout.began.wait()
-            if self.ended.is_set():
+            if self._task.done() or self.ended.is_set():
                 raise Problem(503, f"session: {self.name} ended while it started; the renderer's log has the details.")
         except BaseException:
             await self.close()
