@@ -20,7 +20,7 @@ RETRY_S = (0.25, 2.0)
 
 
 class Publication:
-    """Live from `open` on, until `lost` is set or it is closed."""
+    """Live from `open` on, until `lost` is set (the connection or a sender has failed) or it is closed."""
 
     def __init__(self, http: httpx.AsyncClient, target: Target) -> None:
         self._connection = Connection(http, target, CONNECT_TIMEOUT_S)
@@ -70,6 +70,7 @@ class Publication:
             codecs = aiortc.RTCRtpSender.getCapabilities(track.kind).codecs
             transceiver.setCodecPreferences([c for c in codecs if c.mimeType in (mime, "video/rtx")])
             report_media_time(transceiver.sender, track, due)
+            track.on("ended", self.lost.set)  # aiortc stops the track of a sender that failed, and goes on without it
         on_keyframe_request(transceiver.sender, on_keyframe)
 
 
