@@ -137,7 +137,7 @@ clean: ## remove all that was installed and built
 	@mkdir -p $(@D)
 	@cd $(GATEWAY) && $(GO) build -trimpath -o $(CURDIR)/$@ .
 
-.run/portrait.baked: $(wildcard services/renderer/portrait/*.py) | .venv/.installed
+.run/portrait.baked: $(wildcard services/renderer/portrait/*.py services/renderer/portrait/*/*.py) | .venv/.installed
 	@echo "Drawing the face"
 	@$(PY) -m services.renderer.portrait.bake --every-style
 	@mkdir -p $(@D) && touch $@

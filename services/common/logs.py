@@ -3,6 +3,7 @@
 import logging
 import sys
 
+import stamina
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
@@ -35,6 +36,7 @@ def configure_logs(service: str, settings: Settings) -> None:
     )
     if settings.log_format == "json":  # a terminal shows it before each line already
         structlog.contextvars.bind_contextvars(service=service)
+    stamina.instrumentation.set_on_retry_hooks([_log_retry])
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -61,3 +63,8 @@ def configure_logs(service: str, settings: Settings) -> None:
 def logger() -> structlog.typing.FilteringBoundLogger:
     """The logger of the service. Ask for it where a line is written, so that it is configured by then."""
     return structlog.get_logger()  # type: ignore[no-any-return]  # structlog types its factory as Any
+
+
+def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    """One attempt of many is a detail: that something is away was said once, where it was noticed."""
+    logger().debug("trying again", reason=str(details.caused_by), in_s=round(details.wait_for, 2))

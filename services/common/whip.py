@@ -38,7 +38,7 @@ class AwayError(JoinError):
 
 
 class RefusedError(JoinError):
-    """The answer is not 201 with a Location."""
+    """The answer has another status than 201, or no Location."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"it answered {status}: {text}")

@@ -8,8 +8,16 @@ from numpy.typing import NDArray
 
 from services.common.speech import VisemeAt
 
+
+class EngineUnavailableError(RuntimeError):
+    """The renderer cannot draw as it is set up; the message says which setting to change."""
+
+
 Frame = NDArray[np.uint8]
 """512×512×3, BGR."""
+
+Sound = NDArray[np.int16]
+"""Mono samples, 48 kHz unless a rate is given beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class Moment:
 class Performer(Protocol):
     """One session's face. Called from one thread at a time, but for `ready`."""
 
-    def hear(self, turn: int, t0: int, pcm: NDArray[np.int16], sr: int, visemes: list[VisemeAt]) -> None:
+    def hear(self, turn: int, t0: int, pcm: Sound, sr: int, visemes: list[VisemeAt]) -> None:
         """Speech that will be heard later: `pcm` (mono) starts `t0` ms into `turn`; viseme times are of the turn."""
         ...
 
@@ -56,7 +64,9 @@ class Performer(Protocol):
         """Change light, background and colour to a preset of the engine's `styles`."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """The session has ended; nothing is called after this."""
+        ...
 
 
 class Engine(Protocol):
@@ -71,4 +81,10 @@ class Engine(Protocol):
         """A performer for one session. Raises `Problem` 422 for an avatar or a style that is not there."""
         ...
 
-    def close(self) -> None: ...
+    async def supervise(self) -> None:
+        """Without end, unless one of the engine's threads fails: raises what ended it."""
+        ...
+
+    def close(self) -> None:
+        """The renderer stops; all performers were closed before."""
+        ...

@@ -1,12 +1,8 @@
 """Chooses the engine that draws faces."""
 
 from services.common.logs import logger
-from services.renderer.engine import Engine
+from services.renderer.engine import Engine, EngineUnavailableError
 from services.renderer.settings import RendererSettings
-
-
-class EngineUnavailableError(RuntimeError):
-    """The renderer cannot draw as it is set up; the message says which setting to change."""
 
 
 def load_engine(settings: RendererSettings) -> Engine:
@@ -34,7 +30,7 @@ def _load(name: str, settings: RendererSettings) -> Engine:
     match name:
         case "portrait":
             try:
-                from services.renderer.portrait_engine import PortraitEngine
+                from services.renderer.portrait.engine import PortraitEngine
             except ImportError as error:  # skia is linked against the system's GL, which servers may lack
                 raise EngineUnavailableError(
                     f"the portrait engine cannot be loaded ({error}); on Debian: apt-get install libgl1 libegl1"

@@ -4,19 +4,19 @@ Pure: no I/O, no time of its own; a call of `tick` is 20 ms. Holds at most one t
 that dropping the turn drops everything that has not been heard.
 """
 
-from dataclasses import dataclass
 from math import ceil
-from typing import Literal
 
 import numpy as np
 
 from services.common.errors import Problem
-from services.common.speech import Speech, Word
-from services.renderer.clock import SAMPLE_RATE, SAMPLES_PER_TICK
-from services.renderer.spoken_turn import SAMPLES_PER_MS, Sound, SpokenTurn, fall
+from services.common.speech import Speech
+from services.renderer.engine import Sound
+from services.renderer.media.clock import SAMPLE_RATE, SAMPLES_PER_TICK
+from services.renderer.speech.playback import Position, Receipt, Tick, WordStarted
+from services.renderer.speech.spoken_turn import SAMPLES_PER_MS, SpokenTurn, fall
 
 PLAYING_TICKS = 5
-"""A turn's position is told after this many 20 ms frames of it."""
+"""A turn's position is reported after this many 20 ms frames of it."""
 
 HOLD_TICKS = 100
 """Speech is held back for pictures this long at most, 2 s; then it is heard without."""
@@ -25,43 +25,6 @@ EDGE = 5 * SAMPLES_PER_MS
 """Where sound is cut, the last value glides to zero over this many samples instead of clicking."""
 
 _GLIDE = fall(EDGE)
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The turn has been heard up to `t` ms."""
-
-    turn: int
-    t: int
-    phase: Literal["started", "playing", "finished"]
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A word begins to sound."""
-
-    turn: int
-    word: Word
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """20 ms of sound (960 samples), how many of them are speech, and what happened in them."""
-
-    pcm: Sound
-    spoken: int
-    happened: tuple[Position | Heard, ...]
-    ran_dry: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What became of a message. `pcm` is its sound at its own rate; `replaced` the turn that it pushed out."""
-
-    turn: int
-    pcm: Sound
-    dropped: bool
-    replaced: int | None
 
 
 class StreamingBuffer:
@@ -92,8 +55,8 @@ class StreamingBuffer:
         """Whether a turn is being spoken, or waits for more speech."""
         return not self._turn.over
 
-    def offer(self, speech: Speech) -> Offer:
-        """Take a message. A cancelled or older turn's is dropped.
+    def accept(self, speech: Speech) -> Receipt:
+        """WindowJob a message. A cancelled or older turn's is dropped.
 
         Raises `Problem`: 409 if it does not follow what came before, 429 if it would run more than `capacity_ms` ahead
         of what is heard. Then nothing of it is kept.
@@ -101,7 +64,7 @@ class StreamingBuffer:
         newest = max(self._turn.number, self._cancelled)
         number = speech.turn if speech.turn is not None else newest + 1
         if number <= self._cancelled or number < self._turn.number:
-            return Offer(number, np.zeros(0, np.int16), dropped=True, replaced=None)
+            return Receipt(number, np.zeros(0, np.int16), dropped=True, replaced=None)
         turn = self._turn if number == self._turn.number else SpokenTurn(number, speech.sr)
         self._check(turn, speech)
         replaced = None
@@ -111,7 +74,7 @@ class StreamingBuffer:
                 self._turn.drop()
             self._turn, self._ticks = turn, 0
         pcm = turn.append(speech, final=speech.final or speech.turn is None)
-        return Offer(number, pcm, dropped=False, replaced=replaced)
+        return Receipt(number, pcm, dropped=False, replaced=replaced)
 
     def cancel(self, turn: int) -> int:
         """Nothing more of turns up to this one will sound, nor be accepted. Returns how much of it was heard, ms."""
@@ -144,7 +107,7 @@ class StreamingBuffer:
         """The next 20 ms. `hold`: speech that would begin waits, for HOLD_TICKS at most."""
         turn = self._turn
         frame = np.zeros(SAMPLES_PER_TICK, np.int16)
-        happened: list[Position | Heard] = []
+        happened: list[Position | WordStarted] = []
         ran_dry = False
         spoken = 0
         if not turn.over:
@@ -159,7 +122,7 @@ class StreamingBuffer:
             if spoken and begins:
                 self.heard_turn = turn.number
                 happened.append(Position(turn.number, 0, "started"))
-            happened += [Heard(turn.number, word) for word in turn.words_reached()]
+            happened += [WordStarted(turn.number, word) for word in turn.words_reached()]
             self._ticks += spoken > 0
             if turn.exhausted:
                 happened.append(Position(turn.number, turn.end_ms, "finished"))

@@ -16,14 +16,14 @@ from services.common.speech import Speech
 from services.orchestrator_api.lib.contracts import COMMANDS, Ask, Offer, StyleWanted, Which
 from services.rag_llm.openai_api import CompletionRequest
 from services.rag_llm.server import SearchRequest
-from services.renderer.server import NewSession as Face
-from services.renderer.server import Style, UpTo
+from services.renderer.api import NewSession as Face
+from services.renderer.api import StyleChoice, UpTo
 from services.tts.server import SpeakRequest
 
 BODIES: list[type[BaseModel]] = [
     *(Ask, Offer, StyleWanted, Which),
     *(Question, SearchRequest, CompletionRequest),
-    *(Face, Speech, Style, UpTo),
+    *(Face, Speech, StyleChoice, UpTo),
     *(ListenRequest, AvatarClause, SpeakRequest),
 ]
 

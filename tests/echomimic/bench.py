@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from services.renderer.clock import FPS
 from services.renderer.echomimic import loading
-from services.renderer.echomimic.fp8 import use_fp8
 from services.renderer.echomimic.generator import Generator, Likeness
-from services.renderer.echomimic.passes import Row
+from services.renderer.echomimic.networks.fp8 import use_fp8
+from services.renderer.echomimic.networks.passes import Row
+from services.renderer.echomimic.networks.shape import Shape
+from services.renderer.echomimic.networks.transformer import Modulation, Transformer
 from services.renderer.echomimic.recipe import Recipe
-from services.renderer.echomimic.shape import Shape
-from services.renderer.echomimic.sound import place
-from services.renderer.echomimic.transformer import Modulation, Transformer
+from services.renderer.echomimic.sound import sample_at
 from services.renderer.echomimic.windows import Scheme
+from services.renderer.media.clock import FPS
 from tests.echomimic import reference
 from tests.echomimic.bench_sessions import speaking_at_once
 from tests.echomimic.published import WAV2VEC
@@ -100,7 +100,7 @@ class Bench:
 
     def row(self, generator: Generator) -> Row:
         """A row with a window's shapes and random contents."""
-        sound = np.random.default_rng(0).normal(size=place(generator.recipe.heard)).astype(np.float32)
+        sound = np.random.default_rng(0).normal(size=sample_at(generator.recipe.audio_pictures)).astype(np.float32)
         window = generator.prepare(self.likeness(generator), sound, None)
         step = Modulation(*(table[0] for table in generator.modulations))
         return Row(window.latents, window.given, step, window.image, window.audio)
@@ -130,7 +130,7 @@ class Bench:
             with self.timed("start", "compile and capture the passes of all windows"):
                 next(iter(generators.values())).passes.compile()
                 for window, generator in generators.items():
-                    generator.capture_listening()
+                    generator.capture_audio_encoder()
                     for count in (1, 2):
                         generator.passes.capture(rows[window], count)
         for (window, count), before in eager.items():
@@ -208,13 +208,13 @@ class Bench:
     def like(self, generator: Generator, steps: int, guided: tuple[int, ...]) -> Generator:
         """A generator with other steps, and what was optimised of this one."""
         other = self.generator(generator.recipe.scheme.window, steps, guided)
-        other.passes, other._listen = generator.passes, generator._listen
+        other.passes, other._encode_audio = generator.passes, generator._encode_audio
         return other
 
     def chain(self, generator: Generator, likeness: Likeness) -> dict[str, float]:
         """`first_ms`: from the order to the first new pictures of a turn; `ms` and `rtf`: of a window that carries on;
         its parts after that."""
-        sound = np.random.default_rng(0).normal(size=place(generator.recipe.heard)).astype(np.float32)
+        sound = np.random.default_rng(0).normal(size=sample_at(generator.recipe.audio_pictures)).astype(np.float32)
         firsts, whole, parts = [], [], []
         for run in range(1 + min(CHAINS, self.repeats)):  # the first warms up
             tail = None
@@ -255,7 +255,7 @@ class Bench:
         whole = self.in_fp32(generator, row)
         use_fp8(self.models.transformer)
         eighth_generator = self.generator(generator.recipe.scheme.window)
-        eighth_generator._listen = generator._listen
+        eighth_generator._encode_audio = generator._encode_audio
         with self.timed("start", "compile and capture the passes in fp8"):
             eighth_generator.passes.compile()
             for count in (1, 2):
@@ -284,7 +284,7 @@ class Bench:
         with torch.device(self.models.device):
             wide = Transformer(self.models.shape).eval().requires_grad_(False)
         wide.load_state_dict(self.models.transformer.state_dict())
-        copy = Generator(wide, self.models.codec, self.models.hearing, self.models.text, generator.recipe)
+        copy = Generator(wide, self.models.codec, self.models.audio_encoder, self.models.text, generator.recipe)
         step = Modulation(*(part.float() for part in row.step))
         return copy.passes([Row(row.latents, row.given.float(), step, row.image.float(), row.audio.float())]).clone()
 

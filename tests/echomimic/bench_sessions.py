@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from services.renderer.clock import FPS
 from services.renderer.echomimic.generator import Generator, Likeness
-from services.renderer.echomimic.sound import place
-from services.renderer.echomimic.stage import Stage, Take
+from services.renderer.echomimic.sound import sample_at
+from services.renderer.echomimic.stage import Stage, WindowJob
 from services.renderer.engine import Frame
+from services.renderer.media.clock import FPS
 
 WINDOWS = 6
 """Windows that each session speaks."""
@@ -28,7 +28,9 @@ class Speaker:
         self, stage: Stage, likeness: Likeness, generator: Generator, begun: float, windows: int = WINDOWS
     ) -> None:
         self._stage, self._likeness, self._begun = stage, likeness, begun
-        self._sound = np.random.default_rng(0).normal(size=place(generator.recipe.heard)).astype(np.float32)
+        self._sound = (
+            np.random.default_rng(0).normal(size=sample_at(generator.recipe.audio_pictures)).astype(np.float32)
+        )
         self._seconds = (generator.recipe.scheme.window - generator.recipe.scheme.overlap) / FPS
         self._left = windows
         self._asked = begun
@@ -38,17 +40,17 @@ class Speaker:
     def ask(self, carried: object = None) -> None:
         due = self._begun + (WINDOWS - self._left) * self._seconds
         self._asked, self._first = time.perf_counter(), True
-        self._stage.submit(Take(self, self._likeness, self._sound, carried, due))
+        self._stage.submit(WindowJob(self, self._likeness, self._sound, carried, due))
 
-    def deliver(self, take: Take, pictures: list[Frame]) -> None:
+    def deliver(self, job: WindowJob, pictures: list[Frame]) -> None:
         if self._first:
             self._first = False
             self.latest = max(self.latest, time.perf_counter() - self._asked)
 
-    def finish(self, take: Take) -> None:
+    def finish(self, job: WindowJob) -> None:
         self._left -= 1
-        if self._left and take.tail is not None:
-            self.ask(take.tail)
+        if self._left and job.tail is not None:
+            self.ask(job.tail)
         else:
             self.over.set()
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from services.renderer.echomimic.engine import EchoMimicEngine
 from services.renderer.echomimic.performer import EchoMimicPerformer
-from services.renderer.echomimic.stage import Take
-from services.renderer.echomimic_engine import EchoMimicEngine
+from services.renderer.echomimic.stage import WindowJob
 from services.renderer.engine import Frame, Moment
 from services.renderer.settings import RendererSettings
 from tests.echomimic import published
@@ -42,25 +42,25 @@ class Watched(EchoMimicPerformer):
 
     def __init__(self, engine: EchoMimicEngine, avatar: str = "joe") -> None:
         self.news = threading.Condition()
-        self.takes: list[Take] = []
+        self.jobs: list[WindowJob] = []
         self.delivered: list[Frame] = []
         super().__init__(engine._stage, engine._avatars[avatar], engine._recipe, 0)
         submit = self._stage.submit
 
-        def noted(take: Take) -> None:
-            self.takes.append(take)
-            submit(take)
+        def noted(job: WindowJob) -> None:
+            self.jobs.append(job)
+            submit(job)
 
         self._stage = SimpleNamespace(submit=noted)  # type: ignore[assignment]
 
-    def deliver(self, take: Take, pictures: list[Frame]) -> None:
-        super().deliver(take, pictures)
+    def deliver(self, job: WindowJob, pictures: list[Frame]) -> None:
+        super().deliver(job, pictures)
         with self.news:
             self.delivered += pictures
             self.news.notify_all()
 
-    def finish(self, take: Take) -> None:
-        super().finish(take)
+    def finish(self, job: WindowJob) -> None:
+        super().finish(job)
         with self.news:
             self.news.notify_all()
 

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, Wav2Vec2Config, Wav2Vec2Model
 
-from services.renderer.echomimic.layout import FLASH, Layout
+from services.renderer.echomimic.networks.layout import FLASH, Layout
 from tests.echomimic import stored
 from tests.echomimic.tiny import TINY, drawn
 

@@ -8,12 +8,12 @@ from diffusers import AutoencoderKLWan
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from services.renderer.echomimic.generator import Generator
-from services.renderer.echomimic.hearing import Hearing
 from services.renderer.echomimic.loading import precision
+from services.renderer.echomimic.networks.audio_encoder import AudioEncoder
+from services.renderer.echomimic.networks.shape import Shape
+from services.renderer.echomimic.networks.transformer import Transformer
+from services.renderer.echomimic.networks.vae import VideoCodec
 from services.renderer.echomimic.recipe import Recipe
-from services.renderer.echomimic.shape import Shape
-from services.renderer.echomimic.transformer import Transformer
-from services.renderer.echomimic.vae import VideoCodec
 from services.renderer.engine import Frame
 
 IMAGE_TOKENS = 257
@@ -28,13 +28,13 @@ class RandomModels:
         with torch.device(device):
             self.transformer = Transformer(shape).to(dtype).eval().requires_grad_(False)
             vae = AutoencoderKLWan(base_dim=vae_dim).to(dtype).eval().requires_grad_(False)
-            self.hearing = Hearing(Wav2Vec2Model(Wav2Vec2Config(**(hearing or {}))).to(dtype))
+            self.audio_encoder = AudioEncoder(Wav2Vec2Model(Wav2Vec2Config(**(hearing or {}))).to(dtype))
             self.text = torch.randn(20, shape.text_dim)
             self.image = torch.randn(IMAGE_TOKENS, shape.image_dim)
         self.codec = VideoCodec(vae)
 
     def generator(self, recipe: Recipe) -> Generator:
-        return Generator(self.transformer, self.codec, self.hearing, self.text, recipe)
+        return Generator(self.transformer, self.codec, self.audio_encoder, self.text, recipe)
 
     def portrait(self, size: int) -> Frame:
         """A picture with something everywhere."""

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from transformers import Wav2Vec2Config
 
-from services.renderer.echomimic.shape import Shape
+from services.renderer.echomimic.networks.shape import Shape
 from tests.echomimic.published import SEED, WAV2VEC
 from tests.echomimic.tiny import TINY, drawn, noise, sizes_of
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from services.renderer.echomimic.networks.shape import Shape
 from services.renderer.echomimic.recipe import Recipe
-from services.renderer.echomimic.shape import Shape
 from tests.echomimic import bench
 
 

@@ -1,5 +1,6 @@
 """The engine from speech to pictures, on the CPU: all of it but the size of the weights and the speed."""
 
+import asyncio
 import gc
 from collections.abc import Iterator
 from functools import partial
@@ -13,13 +14,12 @@ import torch
 from services.common import metrics
 from services.common.errors import Problem
 from services.renderer.echomimic import loading
-from services.renderer.echomimic.guard import Guard
-from services.renderer.echomimic.layout import Layout
+from services.renderer.echomimic.drift import DriftGuard
+from services.renderer.echomimic.engine import EchoMimicEngine
 from services.renderer.echomimic.loading import embedded_prompt
+from services.renderer.echomimic.networks.layout import Layout
 from services.renderer.echomimic.performer import BLEND
-from services.renderer.echomimic_engine import EchoMimicEngine
-from services.renderer.engine import Frame
-from services.renderer.engines import EngineUnavailableError
+from services.renderer.engine import EngineUnavailableError, Frame
 from tests.echomimic.engine import STEPS, Watched, settings
 from tests.renderer.speaking import tone
 
@@ -41,7 +41,7 @@ def face(engine: EchoMimicEngine) -> Iterator[Watched]:
 @pytest.fixture
 def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     """What random weights draw would not pass for the same person."""
-    monkeypatch.setattr(Guard, "drifted", lambda self, picture: False)
+    monkeypatch.setattr(DriftGuard, "drifted", lambda self, picture: False)
 
 
 def large(picture: Frame) -> Frame:
@@ -77,29 +77,29 @@ def test_the_same_window_carries_on_from_the_last(face: Watched, steady: None) -
     """All windows but the first begin with the pictures that the one before ended with."""
     face.speak(1, 2000)
     face.wait(lambda: face.pictures() == 30)
-    carried = [take.carried for take in face.takes]
+    carried = [job.carried for job in face.jobs]
     assert carried[0] is None
-    assert all(tail is face.takes[number].tail for number, tail in enumerate(carried[1:]))
+    assert all(tail is face.jobs[number].tail for number, tail in enumerate(carried[1:]))
 
 
 def test_cancel_closes_the_turn(face: Watched) -> None:
     """The window that is being made is given up, nothing of it is shown, and idle motion takes over."""
     face.hear(1, 0, tone(4000), 16_000, [])
     face.cancel(1)
-    assert face.takes[0].cancelled
+    assert face.jobs[0].cancelled
     idle = [face.show(n / 15, 1, 100.0) for n in range(BLEND + 1)]
     assert np.array_equal(idle[-1], large(face._avatar.at(BLEND)))
     face.hear(1, 4000, tone(400), 16_000, [])
-    assert len(face.takes) == 1
+    assert len(face.jobs) == 1
 
 
 def test_a_newer_turn_takes_over(face: Watched) -> None:
     """Its pictures start from the portrait; those of the old turn are forgotten."""
     face.speak(1, 4000)
     face.speak(2, 800)
-    assert face.takes[0].cancelled
+    assert face.jobs[0].cancelled
     face.wait(lambda: face.pictures() == 12)
-    assert face.takes[-1].carried is None
+    assert face.jobs[-1].carried is None
 
 
 def test_idle_costs_no_model_call(engine: EchoMimicEngine, face: Watched) -> None:
@@ -120,17 +120,17 @@ def test_a_pause_starts_from_the_portrait_again(face: Watched) -> None:
     face.hear(1, 0, sound, 16_000, [])
     face.end(1)
     face.wait(lambda: face.pictures() == 24)
-    assert [take.carried is None for take in face.takes] == [True, True]
+    assert [job.carried is None for job in face.jobs] == [True, True]
     assert reanchored("pause") == before + 1
 
 
 def test_drift_starts_from_the_portrait_again(face: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the guard finds a window drifted, the next does not carry on from it, and it is counted."""
-    monkeypatch.setattr(Guard, "drifted", lambda self, picture: True)
+    monkeypatch.setattr(DriftGuard, "drifted", lambda self, picture: True)
     before = reanchored("drift")
     face.speak(1, 1600)
     face.wait(lambda: face.pictures() == 24)
-    assert [take.carried is None for take in face.takes] == [True, True]
+    assert [job.carried is None for job in face.jobs] == [True, True]
     assert reanchored("drift") == before + 1
 
 
@@ -147,7 +147,7 @@ def test_speech_that_stalls_is_shown_as_far_as_it_goes(face: Watched) -> None:
     """Six pictures of speech and no more for a while: they are made without waiting for a whole window."""
     face.hear(1, 0, tone(400), 16_000, [])
     face.show(0.0, 0, None)
-    assert face.takes == []
+    assert face.jobs == []
     face.show(0.3, 0, None)
     face.wait(lambda: face.pictures() == 6)
 
@@ -156,7 +156,7 @@ def test_fifty_windows_without_growth(face: Watched, steady: None) -> None:
     """Forty seconds of speech leave as much behind as five: pictures, sound and tensors are let go of."""
 
     def held() -> tuple[int, int, int]:
-        face.takes.clear()
+        face.jobs.clear()
         face.delivered.clear()
         gc.collect()
         # By type: isinstance would wake up lazy modules that only warn.
@@ -166,11 +166,11 @@ def test_fifty_windows_without_growth(face: Watched, steady: None) -> None:
         return face.pictures(), len(face._turn.sound._kept), tensors
 
     def made(pictures: int) -> bool:
-        return face._turn is not None and max(face._turn.reel, default=0) >= pictures - 1 and face._take is None
+        return face._turn is not None and max(face._turn.reel, default=0) >= pictures - 1 and face._job is None
 
     early = (0, 0, 0)
     for number in range(50):
-        face.takes.clear()
+        face.jobs.clear()
         face.delivered.clear()
         face.hear(1, 800 * number, tone(800), 16_000, [])
         if number == 49:
@@ -230,3 +230,16 @@ def test_steps_that_are_guided_take_two_rows(engine: EchoMimicEngine, face: Watc
     face.speak(1, 800)
     face.wait(lambda: face.pictures() == 12)
     assert engine._stage.steps == steps + STEPS
+
+
+async def test_a_thread_that_fails_is_the_engine_s_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the service keeps raises once pictures can no longer be made; until then it goes on, and can be left."""
+    engine = EchoMimicEngine(settings(tmp_path), "cpu")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(engine.supervise(), 0.05)
+    monkeypatch.setattr(engine._stage._generator, "done", lambda window: [][0])
+    face = Watched(engine)
+    face.speak(1, 800)
+    with pytest.raises(IndexError):
+        await asyncio.wait_for(engine.supervise(), 60)
+    engine.close()

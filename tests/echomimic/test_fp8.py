@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from services.renderer.echomimic.fp8 import FORMAT, Fp8Feed, Fp8Linear, scaled
+from services.renderer.echomimic.networks.fp8 import FORMAT, Fp8Feed, Fp8Linear, scaled
 from tests.echomimic.tiny import noise
 
 

@@ -8,8 +8,9 @@ import pytest
 
 COMPARE = """
 import torch
-from services.renderer.echomimic import fp8, kernels
-from services.renderer.echomimic.transformer import joined
+from services.renderer.echomimic.networks import kernels
+from services.renderer.echomimic.networks import fp8
+from services.renderer.echomimic.networks.transformer import joined
 
 torch.manual_seed(0)
 for width in (96, 160, 64):

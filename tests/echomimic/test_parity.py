@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from services.renderer.echomimic import sampler
-from services.renderer.echomimic.encoders import embed_image, load_image_encoder, load_text_encoder
-from services.renderer.echomimic.hearing import Hearing
-from services.renderer.echomimic.transformer import Fused, Transformer
-from services.renderer.echomimic.vae import load_codec
-from services.renderer.echomimic.weights import fill
+from services.renderer.echomimic.networks import sampler
+from services.renderer.echomimic.networks.audio_encoder import AudioEncoder
+from services.renderer.echomimic.networks.encoders import embed_image, load_image_encoder, load_text_encoder
+from services.renderer.echomimic.networks.transformer import Fused, Transformer
+from services.renderer.echomimic.networks.vae import load_codec
+from services.renderer.echomimic.networks.weights import fill
 from tests.echomimic import stored
 from tests.echomimic.published import SEED, WAV2VEC
 from tests.echomimic.reference import GUIDANCE, SIDE, STEPS, checked_out, results, window_inputs
@@ -101,7 +101,7 @@ def test_hearing() -> None:
     """All layers of wav2vec, its convolutions interpolated to 25 frames a second."""
     model = Wav2Vec2Model(Wav2Vec2Config(**WAV2VEC))
     model.load_state_dict(drawn(stored.sizes()["hearing"], SEED))
-    same(Hearing(model).states(noise(20, 16_000), 25), "hearing")
+    same(AudioEncoder(model).states(noise(20, 16_000), 25), "hearing")
 
 
 @pytest.mark.parametrize("original", ["text"], indirect=True)

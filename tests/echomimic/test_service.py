@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.common.bus import MemoryBus
-from services.renderer.echomimic_engine import EchoMimicEngine
+from services.renderer.echomimic.engine import EchoMimicEngine
 from services.renderer.server import create_app
 from tests.echomimic.engine import settings
 from tests.renderer.conftest import Renderer

@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from services.renderer.echomimic.stage import Stage, Take
-from services.renderer.engine import Frame
+from services.common.logs import configure_logs
+from services.renderer.echomimic.loading import animated
+from services.renderer.echomimic.recipe import Recipe
+from services.renderer.echomimic.stage import Stage, WindowJob
+from services.renderer.engine import EngineUnavailableError, Frame
+from services.renderer.settings import RendererSettings
 
 STEPS = 4
 
@@ -64,10 +68,10 @@ class Person:
     got: list[int] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
-    def deliver(self, take: Take, pictures: list[Frame]) -> None:
+    def deliver(self, job: WindowJob, pictures: list[Frame]) -> None:
         self.got += [int(picture[0, 0, 0]) for picture in pictures]
 
-    def finish(self, take: Take) -> None:
+    def finish(self, job: WindowJob) -> None:
         self.over.set()
 
 
@@ -76,12 +80,12 @@ class Served:
         self.generator = generator
         self.stage = Stage(generator, rows)  # type: ignore[arg-type]
 
-    def ask(self, name: str, due: float = 0.0) -> tuple[Take, Person]:
+    def ask(self, name: str, due: float = 0.0) -> tuple[WindowJob, Person]:
         person = Person()
         likeness: Any = name
-        take = Take(person, likeness, np.zeros(1, np.float32), None, due)
-        self.stage.submit(take)
-        return take, person
+        job = WindowJob(person, likeness, np.zeros(1, np.float32), None, due)
+        self.stage.submit(job)
+        return job, person
 
     def queued(self, count: int) -> None:
         """Returns when so many windows are ready for a step."""
@@ -105,25 +109,25 @@ def served() -> Iterator[Served]:
 
 def test_a_window_comes_whole_and_in_order(served: Served) -> None:
     """All steps, then its pictures, then its end with what the next one carries on."""
-    take, person = served.ask("a")
+    job, person = served.ask("a")
     for _ in range(STEPS):
         served.step()
     assert person.over.wait(10)
     assert served.generator.passed == [["a"]] * STEPS
     assert person.got == [1, 2]
-    assert take.tail is not None
+    assert job.tail is not None
 
 
 def test_cancel_takes_effect_within_one_step(served: Served) -> None:
     """The step that runs is the last; there are no pictures of it."""
-    take, person = served.ask("a")
+    job, person = served.ask("a")
     assert served.generator.arrived.acquire(timeout=10)
-    take.cancelled = True
+    job.cancelled = True
     served.generator.let_go.release()
     assert person.over.wait(10)
     assert served.generator.passed == [["a"]]
     assert person.got == []
-    assert take.tail is None
+    assert job.tail is None
 
 
 def test_who_is_due_soonest_is_served_first(served: Served) -> None:
@@ -182,3 +186,31 @@ def test_a_failure_is_one_window_s(served: Served) -> None:
         served.step()
     assert person.over.wait(10)
     assert good.tail is not None
+
+
+def test_a_thread_that_fails_is_told_of(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a failure is no window's, the log names the thread, the stage has the error, and both threads end."""
+    configure_logs("renderer", RendererSettings())
+
+    class Careless(Person):
+        def finish(self, job: WindowJob) -> None:
+            raise LookupError("nobody is there")
+
+    likeness: Any = "a"
+    served.stage.submit(WindowJob(Careless(), likeness, np.zeros(1, np.float32), None, 0.0))
+    for _ in range(STEPS):
+        served.step()
+    assert isinstance(served.stage.failure.exception(timeout=10), LookupError)
+    for thread in served.stage._threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert "thread=decode" in capsys.readouterr().out
+
+
+def test_the_start_does_not_wait_for_a_thread_that_failed(served: Served) -> None:
+    """The idle loop, which nobody can cancel, is given up with a sentence."""
+    served.generator.done = lambda window: [][0]  # type: ignore[method-assign]
+    served.generator.let_go.release()
+    likeness: Any = SimpleNamespace(portrait=np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(EngineUnavailableError, match="first pictures could not be made"):
+        animated(served.stage, likeness, Recipe())

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from services.renderer.echomimic.encoders import embed_text, load_text_encoder
-from services.renderer.echomimic.hearing import load_hearing
-from services.renderer.echomimic.layout import Layout, load_transformer
-from services.renderer.echomimic.vae import load_codec
-from services.renderer.echomimic.weights import WeightsError
+from services.renderer.echomimic.networks.audio_encoder import load_audio_encoder
+from services.renderer.echomimic.networks.encoders import embed_text, load_text_encoder
+from services.renderer.echomimic.networks.layout import Layout, load_transformer
+from services.renderer.echomimic.networks.vae import load_codec
+from services.renderer.echomimic.networks.weights import WeightsError
 from tests.echomimic import published
 from tests.echomimic.tiny import TINY
 
@@ -119,7 +119,7 @@ def test_wav2vec_without_a_layer_is_refused(layout: Layout) -> None:
         lambda tensors: tensors.pop("encoder.layers.1.final_layer_norm.weight"),
     )
     with pytest.raises(WeightsError, match=r"nothing for encoder\.layers\.1\.final_layer_norm\.weight"):
-        load_hearing(layout.audio, "cpu", torch.float32)
+        load_audio_encoder(layout.audio, "cpu", torch.float32)
 
 
 def test_a_missing_tokenizer_is_named(layout: Layout) -> None:

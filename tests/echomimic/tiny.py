@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from services.renderer.echomimic.shape import Shape
+from services.renderer.echomimic.networks.shape import Shape
 
 TINY = Shape(
     layers=2,

@@ -1,5 +1,7 @@
 """The smallest honest face: a disc whose size is the loudness of what is heard."""
 
+import asyncio
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +67,9 @@ class DiscEngine:
         if style not in self.styles:
             raise Problem(422, f"style: there is no {style!r}.")
         return DiscPerformer(style)
+
+    async def supervise(self) -> None:
+        await asyncio.Event().wait()
 
     def close(self) -> None: ...
 

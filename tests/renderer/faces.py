@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from services.common.speech import Viseme, VisemeAt
 from services.renderer.portrait import cache
 from services.renderer.portrait.bake import bake_to_cache
-from services.renderer.portrait.face import Face
-from services.renderer.portrait.layers import Layers
-from services.renderer.portrait.people import PEOPLE
-from services.renderer.portrait.styles import STYLES, graded
+from services.renderer.portrait.drawing.face import Face
+from services.renderer.portrait.layers.baking import Layers
+from services.renderer.portrait.person.people import PEOPLE
+from services.renderer.portrait.person.styles import STYLES, graded
 
 FOLDER = Path(".run/portrait")
 CFG = 2.5

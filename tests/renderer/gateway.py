@@ -16,7 +16,7 @@ from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
 from fastapi import FastAPI, Request, Response
 from numpy.typing import NDArray
 
-from services.renderer.encoding import SIZE
+from services.renderer.media.encoding import SIZE
 from tests.renderer.disc import radius
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from services.common.speech import VISEMES, Viseme
-from services.renderer.articulation import ENVELOPE_MS, SHAPES, Articulator, envelope
-from services.renderer.portrait.pose import MOUTH
+from services.renderer.portrait.acting.articulation import ENVELOPE_MS, SHAPES, Articulator, envelope
+from services.renderer.portrait.acting.pose import MOUTH
 from tests.renderer.faces import SAMPLE_RATE, hum, timeline
 
 VOWELS: tuple[Viseme, ...] = ("AA", "EH", "IH", "OH", "OU")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.renderer.clock import CATCH_UP_S, FPS, LATE_AIM_S, SAMPLES_PER_TICK, MediaClock
+from services.renderer.media.clock import CATCH_UP_S, FPS, LATE_AIM_S, SAMPLES_PER_TICK, MediaClock
 
 
 def release_all(clock: MediaClock, now: float) -> list[int]:
@@ -77,3 +77,12 @@ def test_late_pictures_are_left_out_and_never_far_behind() -> None:
         assert now - clock.picture_due(number) <= LATE_AIM_S + 1e-9
         numbers.append(number)
     assert numbers[-1] >= 20 * 2
+
+
+def test_a_clock_that_is_started_again_forgets_what_was() -> None:
+    """Media time begins anew at the new origin."""
+    clock = MediaClock(0.0)
+    release_all(clock, 1.0)
+    clock.restart(50.0)
+    assert clock.release(49.9) is None
+    assert release_all(clock, 50.0) == [0]

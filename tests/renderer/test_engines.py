@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.renderer.echomimic_engine import recipe_of
-from services.renderer.engines import EngineUnavailableError, load_engine
+from services.renderer.echomimic.recipe import recipe_of
+from services.renderer.engine import EngineUnavailableError
+from services.renderer.engines import load_engine
 from services.renderer.settings import RendererSettings
 from tests.renderer.faces import FOLDER
 

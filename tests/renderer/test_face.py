@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from services.common.speech import VISEMES, Viseme
-from services.renderer.articulation import SHAPES
-from services.renderer.portrait.people import PEOPLE
-from services.renderer.portrait.pose import Pose
-from services.renderer.portrait.styles import STYLES
+from services.renderer.portrait.acting.articulation import SHAPES
+from services.renderer.portrait.acting.pose import Pose
+from services.renderer.portrait.person.people import PEOPLE
+from services.renderer.portrait.person.styles import STYLES
 from tests.renderer.faces import as_sent, face_of, layers_of
 from tests.renderer.mouth import MOUTH_BOX, mouth_openness
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from services.renderer.engine import Moment
-from services.renderer.portrait.actor import Actor, Spring
-from services.renderer.portrait.people import JOE
-from services.renderer.portrait.pose import MOUTH, Pose
+from services.renderer.portrait.acting.actor import Actor, Spring
+from services.renderer.portrait.acting.pose import MOUTH, Pose
+from services.renderer.portrait.person.people import JOE
 from tests.renderer.faces import SAMPLE_RATE, hum, timeline
 
 FRAME_S = 1 / 15

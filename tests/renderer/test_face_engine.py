@@ -11,9 +11,9 @@ import pytest
 from services.common.errors import Problem
 from services.renderer.engine import Moment
 from services.renderer.portrait import cache
-from services.renderer.portrait.people import PEOPLE
-from services.renderer.portrait.styles import STYLES, graded, preset_for
-from services.renderer.portrait_engine import PortraitEngine, PortraitPerformer
+from services.renderer.portrait.engine import PortraitEngine, PortraitPerformer
+from services.renderer.portrait.person.people import PEOPLE
+from services.renderer.portrait.person.styles import STYLES, graded, preset_for
 from tests.renderer.faces import CFG, FOLDER, SAMPLE_RATE, hum, layers_of, timeline
 from tests.renderer.mouth import mouth_openness
 

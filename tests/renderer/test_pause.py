@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from services.common.errors import Problem
-from services.renderer.spoken_turn import FADE
-from services.renderer.streaming_buffer import EDGE, HOLD_TICKS, Position, StreamingBuffer, Tick
+from services.renderer.speech.playback import Position, Tick
+from services.renderer.speech.spoken_turn import FADE
+from services.renderer.streaming_buffer import EDGE, HOLD_TICKS, StreamingBuffer
 from tests.renderer.speaking import speech, tone
 from tests.renderer.test_buffer import play, positions, sound, words
 
@@ -26,7 +27,7 @@ def spoken(ticks: list[Tick]) -> NDArray[np.int16]:
 
 def begun(pcm: NDArray[np.int16], ms: int, *, turn: int = 1, final: bool = True) -> StreamingBuffer:
     buffer = StreamingBuffer(2500)
-    buffer.offer(speech(0, pcm, sr=SR, turn=turn, final=final))
+    buffer.accept(speech(0, pcm, sr=SR, turn=turn, final=final))
     play(buffer, ms)
     return buffer
 
@@ -37,7 +38,7 @@ def test_with_its_pauses_cut_out_a_turn_is_the_same(pauses_at: tuple[int, ...], 
     """Sample by sample nothing is lost, doubled or changed, but for the fades around each pause."""
     pcm = noise(1000)
     buffer = StreamingBuffer(2500)
-    buffer.offer(speech(0, pcm, sr=SR, final=True))
+    buffer.accept(speech(0, pcm, sr=SR, final=True))
     ticks: list[Tick] = []
     fades: list[int] = []
     for at in pauses_at:
@@ -63,7 +64,7 @@ def test_with_its_pauses_cut_out_a_turn_is_the_same(pauses_at: tuple[int, ...], 
 def test_a_pause_is_silent_after_its_fade_and_reports_nothing() -> None:
     """10 ms after the tick begins nothing sounds, for as long as it lasts; position, captions and end stand still."""
     buffer = StreamingBuffer(2500)
-    buffer.offer(speech(0, tone(400, SR), sr=SR, words=[{"t0": 130, "t1": 300, "text": "later"}], final=True))
+    buffer.accept(speech(0, tone(400, SR), sr=SR, words=[{"t0": 130, "t1": 300, "text": "later"}], final=True))
     play(buffer, 100)
     buffer.pause(1)
     ticks = play(buffer, 3000)
@@ -103,7 +104,7 @@ def test_a_pause_before_the_first_sound_keeps_all_of_it() -> None:
     pcm = noise(400)
     buffer = StreamingBuffer(2500)
     buffer.pause(3)
-    buffer.offer(speech(0, pcm, sr=SR, turn=3, final=True))
+    buffer.accept(speech(0, pcm, sr=SR, turn=3, final=True))
     waiting = play(buffer, 500)
     assert not sound(waiting).any()
     assert not any(tick.happened for tick in waiting)
@@ -130,7 +131,7 @@ def test_a_pause_while_the_turn_has_run_dry() -> None:
     """Speech that comes meanwhile waits; neither the pause nor its end counts as running dry once more."""
     buffer = begun(tone(100, SR), 200, final=False)
     buffer.pause(1)
-    buffer.offer(speech(100, tone(100, SR), sr=SR, final=True))
+    buffer.accept(speech(100, tone(100, SR), sr=SR, final=True))
     paused = play(buffer, 200)
     assert not any(tick.spoken or tick.ran_dry for tick in paused)
     assert buffer.at(0) == (1, None)
@@ -143,16 +144,16 @@ def test_a_pause_while_the_turn_has_run_dry() -> None:
 def test_a_paused_turn_takes_no_more_than_the_buffer_holds() -> None:
     """It does not drain: what would not fit is refused with 429 as ever, and fits again once it goes on."""
     buffer = StreamingBuffer(1000)
-    buffer.offer(speech(0, tone(900, SR), sr=SR))
+    buffer.accept(speech(0, tone(900, SR), sr=SR))
     play(buffer, 100)
     buffer.pause(1)
     play(buffer, 2000)
     with pytest.raises(Problem) as refused:
-        buffer.offer(speech(900, tone(400, SR), sr=SR))
+        buffer.accept(speech(900, tone(400, SR), sr=SR))
     assert refused.value.status == 429
     buffer.resume(1)
     play(buffer, 400)
-    buffer.offer(speech(900, tone(400, SR), sr=SR))
+    buffer.accept(speech(900, tone(400, SR), sr=SR))
 
 
 def test_cancelling_a_paused_turn() -> None:
@@ -171,7 +172,7 @@ def test_a_newer_turn_is_not_paused_with_the_old_one() -> None:
     buffer = begun(tone(1000, SR), 200)
     buffer.pause(1)
     play(buffer, 100)
-    buffer.offer(speech(0, tone(200, SR), sr=SR, turn=2, final=True))
+    buffer.accept(speech(0, tone(200, SR), sr=SR, turn=2, final=True))
     buffer.pause(1)
     assert play(buffer, 20)[0].happened[0] == Position(2, 0, "started")
 
@@ -219,7 +220,7 @@ def test_going_on_waits_for_pictures() -> None:
 def test_a_pause_while_speech_waits_for_pictures() -> None:
     """Paused before it began, it does not begin, however long the pictures are missing or there."""
     buffer = StreamingBuffer(2500)
-    buffer.offer(speech(0, noise(200), sr=SR, final=True))
+    buffer.accept(speech(0, noise(200), sr=SR, final=True))
     buffer.tick(hold=True)
     buffer.pause(1)
     assert not any(buffer.tick(hold=True).spoken for _ in range(HOLD_TICKS + 5))

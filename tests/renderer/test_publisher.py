@@ -2,12 +2,16 @@
 
 import asyncio
 import itertools
+from typing import Any
 
+import av
 import numpy as np
+import pytest
 from fastapi import FastAPI, Response
 
-from services.renderer.clock import FPS, SAMPLES_PER_TICK
-from services.renderer.encoding import VIDEO_RATE
+from services.renderer.media.clock import FPS, SAMPLES_PER_TICK
+from services.renderer.media.encoding import VIDEO_RATE
+from services.renderer.media.tracks import OutgoingTrack
 from tests.renderer.conftest import Renderer
 from tests.renderer.gateway import Received, WhipGateway, serving, until
 from tests.renderer.speaking import message, tone
@@ -114,6 +118,21 @@ async def test_a_gateway_that_vanished_without_a_word_is_noticed(renderer: Rende
     await renderer.open()
     renderer.gateway.vanish()
     await until(lambda: len(renderer.gateway.received) == 2 and len(renderer.gateway.latest.pictures) > 2)
+
+
+async def test_a_sender_that_fails_is_replaced(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A track whose sender has died is not left to stand still: the session is published again."""
+    await renderer.open()
+    recv, broken = OutgoingTrack.recv, iter([True])
+
+    async def fails_once(self: OutgoingTrack) -> "av.Packet[Any]":
+        if self.kind == "video" and next(broken, False):
+            raise RuntimeError("out of order")
+        return await recv(self)
+
+    monkeypatch.setattr(OutgoingTrack, "recv", fails_once)
+    await until(lambda: len(renderer.gateway.received) == 2 and len(renderer.gateway.latest.pictures) > 2)
+    assert renderer.gateway.deleted == ["s1/1"]
 
 
 async def _state(renderer: Renderer, state: str) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Literal, ParamSpec
 
 import httpx
+import stamina
 from structlog.typing import FilteringBoundLogger
 
 from services.asr.pipeline import Guard, SpeechPipeline
 from services.asr.sessions.subscription import is_final, subscribe
 from services.common.background import Background
-from services.common.backoff import backoff
 from services.common.bus import Bus
 from services.common.logs import logger
 from services.common.metrics import END_OF_TURN_DELAY, TRANSCRIPTION_DELAY
@@ -92,26 +92,33 @@ class SessionTranscriber:
 
     async def _join(self, log: FilteringBoundLogger) -> Connection | None:
         """A connection to the gateway, after as many attempts as it takes; None if the gateway refuses for good."""
-        waits, told = backoff(*RETRY_S), False
-        while True:
-            target = self.target
-            try:
-                return await subscribe(
-                    self._http,
-                    target,
-                    microphone=self._guard(self.pipeline.hear),
-                    reference=self._guard(self.pipeline.hear_avatar),
-                )
-            except JoinError as error:
-                if is_final(error):
-                    if target != self.target:  # a new token came meanwhile
-                        continue
-                    log.warning("the gateway does not let asr listen; the session has no ears", reason=str(error))
-                    return None
-                if not told:
-                    log.warning("the gateway cannot be heard; trying again", url=target.url, reason=str(error))
-                told = True
-                await asyncio.sleep(next(waits))
+        asked, told = self.target, False
+
+        def may_work_again(error: Exception) -> bool:
+            nonlocal told
+            if not isinstance(error, JoinError) or (is_final(error) and asked == self.target):
+                return False  # of another target a new token is known by now
+            if not told:
+                log.warning("the gateway cannot be heard; trying again", url=asked.url, reason=str(error))
+            told = True
+            return True
+
+        first, longest = RETRY_S
+        try:
+            async for attempt in stamina.retry_context(
+                may_work_again, attempts=None, timeout=None, wait_initial=first, wait_max=longest, wait_jitter=0
+            ):
+                with attempt:
+                    asked = self.target
+                    return await subscribe(
+                        self._http,
+                        asked,
+                        microphone=self._guard(self.pipeline.hear),
+                        reference=self._guard(self.pipeline.hear_avatar),
+                    )
+        except JoinError as error:
+            log.warning("the gateway does not let asr listen; the session has no ears", reason=str(error))
+        return None
 
     def _guard(self, act: Callable[P, None]) -> Callable[P, None]:
         """A connection, a timer and the queue all have other owners: what they call must not raise there, but here."""

@@ -14,21 +14,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from services.renderer.echomimic.hearing import Hearing, normalised
-from services.renderer.echomimic.passes import Passes, Row, captured
+from services.renderer.echomimic.networks.audio_encoder import AudioEncoder, normalised
+from services.renderer.echomimic.networks.passes import Passes, Row, captured
+from services.renderer.echomimic.networks.sampler import Schedule, guided, schedule
+from services.renderer.echomimic.networks.shape import GROUP, SCALE
+from services.renderer.echomimic.networks.transformer import Modulation, Transformer
+from services.renderer.echomimic.networks.vae import VideoCodec
 from services.renderer.echomimic.recipe import Recipe
-from services.renderer.echomimic.sampler import Schedule, guided, schedule
-from services.renderer.echomimic.shape import GROUP, SCALE
-from services.renderer.echomimic.sound import place
-from services.renderer.echomimic.transformer import Modulation, Transformer
-from services.renderer.echomimic.vae import VideoCodec
+from services.renderer.echomimic.sound import sample_at
 from services.renderer.echomimic.windows import LOOK_AHEAD
 from services.renderer.engine import Frame
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """What an avatar's portrait comes to: computed once."""
+    """What every window of an avatar needs, computed once from its portrait."""
 
     portrait: Frame  # BGR
     latents: Tensor  # [latent, T, h, w]: the portrait, then the grey that stands for what is to be made
@@ -38,7 +38,8 @@ class Likeness:
 
 @dataclass(slots=True)
 class Denoising:
-    """A window on its way. `latents` are what the next pass sees, and the window's own when all steps are done."""
+    """A window between its first step and its last. `latents` are what the next step sees, and at the end the result;
+    `carried`: pictures at its start that are not new."""
 
     given: Tensor
     image: Tensor
@@ -50,6 +51,7 @@ class Denoising:
 
     @property
     def step(self) -> int:
+        """Steps that were taken: the index of the next one."""
         return len(self.velocities)
 
 
@@ -57,17 +59,23 @@ class Generator:
     """The models of one GPU with one style."""
 
     def __init__(
-        self, transformer: Transformer, codec: VideoCodec, hearing: Hearing, text: Tensor, recipe: Recipe, seed: int = 0
+        self,
+        transformer: Transformer,
+        codec: VideoCodec,
+        audio_encoder: AudioEncoder,
+        text: Tensor,
+        recipe: Recipe,
+        seed: int = 0,
     ) -> None:
-        """`text`: T5's embedding of the style, [tokens, width]."""
-        self.transformer, self.codec, self.hearing, self.recipe = transformer, codec, hearing, recipe
+        """`text`: T5's embedding of the style, [tokens, width]; `seed` of the noise that windows begin with."""
+        self.transformer, self.codec, self.audio_encoder, self.recipe = transformer, codec, audio_encoder, recipe
         shape, scheme = transformer.shape, recipe.scheme
         weight = transformer.head.head.weight
         self.device, self.dtype = weight.device, weight.dtype
         self.schedule: Schedule = schedule(recipe.steps)
         side = recipe.size // SCALE
         self._latent_size = (shape.latent, scheme.latents, side, side)
-        self._listen: Callable[[Tensor], Tensor] = self._heard
+        self._encode_audio: Callable[[Tensor], Tensor] = self._audio_memory
         self._side = torch.cuda.Stream() if self.device.type == "cuda" else None
         self._random = torch.Generator(self.device).manual_seed(seed)
         with torch.inference_mode():
@@ -79,7 +87,7 @@ class Generator:
                 device=self.device,
                 dtype=self.dtype,
             )
-            self._deaf = transformer.audio_memory(silence)
+            self._silence = transformer.audio_memory(silence)
             turn = transformer.rotation(scheme.latents, side, side)
             self.passes = Passes(transformer, transformer.text_memory(text.to(self.device, self.dtype)), turn)
 
@@ -94,15 +102,16 @@ class Generator:
             return Likeness(portrait, latents, memory, _colours(first[0]))
 
     def prepare(self, likeness: Likeness, sound: NDArray[np.float32], tail: Tensor | None) -> Denoising:
-        """`sound`: `recipe.heard` pictures of it at 16 kHz, ending LOOK_AHEAD pictures after the window; `tail`: the
-        last pictures of the window before, as `pictures` left them, or None to start from the portrait.
+        """A window before its first step.
 
-        What is carried on is encoded by itself, and the grey after it is the portrait's: encoding the whole window anew
-        would cost four times as much.
+        `sound`: `recipe.audio_pictures` pictures of it at 16 kHz, ending LOOK_AHEAD pictures after the window. `tail`:
+        the last pictures of the window before, as `pictures` left them, or None to start from the portrait. They are
+        encoded by themselves, and the grey after them is the portrait's: encoding the whole window anew would cost four
+        times as much.
         """
         with torch.inference_mode():
             with self._beside():  # many small kernels, while the encoder's are as small
-                audio = self._listen(torch.from_numpy(sound).to(self.device))
+                audio = self._encode_audio(torch.from_numpy(sound).to(self.device))
             latents = likeness.latents
             if tail is not None:
                 fresh = self.codec.encode(tail[None])[0].to(self.dtype)
@@ -121,22 +130,22 @@ class Generator:
         """What is launched within runs beside the rest, where there is a GPU."""
         return contextlib.nullcontext() if self._side is None else torch.cuda.stream(self._side)
 
-    def _heard(self, sound: Tensor) -> Tensor:
+    def _audio_memory(self, sound: Tensor) -> Tensor:
         """fp32 sound -> keys and values of it, [layers, 2, T, S, N, D]."""
         pictures = self.recipe.scheme.window + 2 * LOOK_AHEAD
-        return self.transformer.audio_memory(self.hearing(normalised(sound).to(self.dtype), pictures))
+        return self.transformer.audio_memory(self.audio_encoder(normalised(sound).to(self.dtype), pictures))
 
-    def capture_listening(self) -> None:
-        """Make a graph of what is heard: hundreds of small kernels, which take longer to launch than to run."""
-        buffer = torch.zeros(place(self.recipe.heard), device=self.device)
-        graph, heard = captured(lambda: self._heard(buffer))
+    def capture_audio_encoder(self) -> None:
+        """Make a CUDA graph of the audio encoder: hundreds of small kernels take longer to launch than to run."""
+        buffer = torch.zeros(sample_at(self.recipe.audio_pictures), device=self.device)
+        graph, encoded = captured(lambda: self._audio_memory(buffer))
 
         def replay(sound: Tensor) -> Tensor:
             buffer.copy_(sound)
             graph.replay()
-            return heard.clone()
+            return encoded.clone()
 
-        self._listen = replay
+        self._encode_audio = replay
 
     def rows(self, window: Denoising) -> int:
         """How many rows of a pass the window's next step takes."""
@@ -148,7 +157,7 @@ class Generator:
             rows = []
             for window in windows:
                 step = Modulation(*(table[window.step] for table in self.modulations))
-                sounds = (window.audio, self._deaf)[: self.rows(window)]
+                sounds = (window.audio, self._silence)[: self.rows(window)]
                 rows += [Row(window.latents, window.given, step, window.image, audio) for audio in sounds]
             velocities = iter(self.passes(rows).float())
             for window in windows:
@@ -160,6 +169,7 @@ class Generator:
             self._finish()
 
     def done(self, window: Denoising) -> bool:
+        """Whether all steps were taken, and `pictures` can be called."""
         return window.step == self.recipe.steps
 
     def pictures(self, window: Denoising, likeness: Likeness) -> Iterator[tuple[list[Frame], Tensor]]:

@@ -1,4 +1,4 @@
-"""From the files on the disk to an engine that is ready: in steps that are told, and timed, as they go."""
+"""From the files on the disk to an engine that is ready, in steps that are logged and timed."""
 
 import gc
 import hashlib
@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,20 +16,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from services.common.logs import logger
-from services.renderer.echomimic.encoders import embed_image, embed_text, load_image_encoder, load_text_encoder
-from services.renderer.echomimic.fp8 import use_fp8
 from services.renderer.echomimic.generator import Generator, Likeness
-from services.renderer.echomimic.hearing import load_hearing
-from services.renderer.echomimic.layout import Layout, load_transformer
-from services.renderer.echomimic.passes import Row
+from services.renderer.echomimic.networks.audio_encoder import load_audio_encoder
+from services.renderer.echomimic.networks.encoders import embed_image, embed_text, load_image_encoder, load_text_encoder
+from services.renderer.echomimic.networks.fp8 import use_fp8
+from services.renderer.echomimic.networks.layout import Layout, load_transformer
+from services.renderer.echomimic.networks.passes import Row
+from services.renderer.echomimic.networks.transformer import Modulation
+from services.renderer.echomimic.networks.vae import load_codec
 from services.renderer.echomimic.performer import Avatar
 from services.renderer.echomimic.recipe import Recipe
-from services.renderer.echomimic.sound import place
-from services.renderer.echomimic.stage import Stage, Take
-from services.renderer.echomimic.transformer import Modulation
-from services.renderer.echomimic.vae import load_codec
-from services.renderer.engine import Frame
-from services.renderer.engines import EngineUnavailableError
+from services.renderer.echomimic.sound import sample_at
+from services.renderer.echomimic.stage import Stage, WindowJob
+from services.renderer.engine import EngineUnavailableError, Frame
 
 IDLE_WINDOWS = 5
 """Windows of silence that the idle loop is made of: with 13 pictures each, eight seconds there and back."""
@@ -37,7 +37,7 @@ TEXT_LENGTH = 512
 
 
 class Progress:
-    """Tells each step when it begins and how long it took."""
+    """Logs each step of the start when it begins, and how long it took, s."""
 
     def __init__(self, steps: int) -> None:
         self._steps, self._done = steps, 0
@@ -45,6 +45,7 @@ class Progress:
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
+        """What happens within counts as one step of the start."""
         self._done += 1
         number = f"{self._done}/{self._steps}"
         logger().info("echomimic starts", step=number, what=what)
@@ -55,6 +56,7 @@ class Progress:
 
 
 def precision(device: str) -> torch.dtype:
+    """What the networks are computed in: bf16 on a GPU, fp32 elsewhere."""
     return torch.bfloat16 if device == "cuda" else torch.float32
 
 
@@ -86,12 +88,12 @@ def embedded_portraits(layout: Layout, portraits: dict[str, Frame], device: str)
 
 
 def load_generator(layout: Layout, text: Tensor, recipe: Recipe, device: str, *, fp8: bool = False) -> Generator:
-    """The models that stay. Raises `WeightsError`."""
+    """The networks that stay in memory. Raises `WeightsError`."""
     dtype = precision(device)
-    hearing = load_hearing(layout.audio, device, dtype)
+    audio_encoder = load_audio_encoder(layout.audio, device, dtype)
     codec = load_codec(layout.vae, device, dtype)
-    transformer = load_transformer(layout, hearing.layers, device, dtype)
-    generator = Generator(transformer, codec, hearing, text, recipe)
+    transformer = load_transformer(layout, audio_encoder.layers, device, dtype)
+    generator = Generator(transformer, codec, audio_encoder, text, recipe)
     if fp8:
         use_fp8(transformer)
     return generator
@@ -100,9 +102,9 @@ def load_generator(layout: Layout, text: Tensor, recipe: Recipe, device: str, *,
 def optimise(generator: Generator, likeness: Likeness, rows: int) -> None:
     """Compile, and capture the graphs of 1, 2, 4, … `rows` rows. Inductor keeps what it compiled for the next start."""
     generator.passes.compile()
-    generator.capture_listening()
+    generator.capture_audio_encoder()
     generator.codec.optimise()
-    silence = np.zeros(place(generator.recipe.heard), np.float32)
+    silence = np.zeros(sample_at(generator.recipe.audio_pictures), np.float32)
     window = generator.prepare(likeness, silence, None)
     step = Modulation(*(table[0] for table in generator.modulations))
     row = Row(window.latents, window.given, step, window.image, window.audio)
@@ -118,24 +120,29 @@ class _Listener:
         self.pictures: list[Frame] = []
         self.over = threading.Event()
 
-    def deliver(self, take: Take, pictures: list[Frame]) -> None:
+    def deliver(self, job: WindowJob, pictures: list[Frame]) -> None:
         self.pictures += pictures
 
-    def finish(self, take: Take) -> None:
+    def finish(self, job: WindowJob) -> None:
+        self.over.set()
+
+    def lost(self, failure: Future[None]) -> None:
+        """The stage has failed: nothing more comes."""
         self.over.set()
 
 
 def animated(stage: Stage, likeness: Likeness, recipe: Recipe) -> Avatar:
-    """The avatar with its idle loop: somebody who listens, from the portrait on. Raises `EngineUnavailableError`."""
-    silence = np.zeros(place(recipe.heard), np.float32)
+    """The avatar with its idle loop: it listens in silence, from the portrait on. Raises `EngineUnavailableError`."""
+    silence = np.zeros(sample_at(recipe.audio_pictures), np.float32)
     pictures, tail = [likeness.portrait], None
     for _ in range(IDLE_WINDOWS):
         listener = _Listener()
-        take = Take(listener, likeness, silence, tail, due=0)
-        stage.submit(take)
+        job = WindowJob(listener, likeness, silence, tail, due=0)
+        stage.submit(job)
+        stage.failure.add_done_callback(listener.lost)
         listener.over.wait()
         pictures += listener.pictures
-        tail = take.tail
+        tail = job.tail
         if tail is None:
             raise EngineUnavailableError("The first pictures could not be made; the renderer's log has the details.")
     return Avatar(likeness, pictures)

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from services.common import metrics
 from services.common.speech import VisemeAt
-from services.renderer.clock import FPS
+from services.renderer.echomimic.drift import DriftGuard
 from services.renderer.echomimic.generator import Likeness
-from services.renderer.echomimic.guard import Guard
 from services.renderer.echomimic.recipe import MEMORY, Recipe
 from services.renderer.echomimic.sound import TurnSound
-from services.renderer.echomimic.stage import Stage, Take
+from services.renderer.echomimic.stage import Stage, WindowJob
 from services.renderer.echomimic.windows import LOOK_AHEAD, Plan, Window
 from services.renderer.engine import Frame, Moment
+from services.renderer.media.clock import FPS
 
 BLEND = 3
 """Pictures of a cross-fade where one motion takes over from another."""
@@ -34,6 +34,7 @@ class Avatar:
     idle: list[Frame]  # runs forward, then backward
 
     def at(self, picture: int) -> Frame:
+        """The idle picture of this number, counted from 0 without end."""
         place = picture % (2 * len(self.idle) - 2)
         return self.idle[min(place, 2 * len(self.idle) - 2 - place)]
 
@@ -45,7 +46,7 @@ class _Turn:
     sound: TurnSound
     plan: Plan
     reel: dict[int, tuple[Frame, int]] = field(default_factory=dict)  # picture to (itself, its chain)
-    guard: Guard = field(default_factory=Guard)
+    guard: DriftGuard = field(default_factory=DriftGuard)
     chain: int = 0
     playhead: int = 0
     failed: bool = False
@@ -65,7 +66,7 @@ class EchoMimicPerformer:
         self._lock = threading.Lock()
         self._turn: _Turn | None = None
         self._cancelled = 0
-        self._take: tuple[Take, Window] | None = None
+        self._job: tuple[WindowJob, Window] | None = None
         self._tail: Tensor | None = None  # the last pictures of the window before
         self._last: Frame = avatar.likeness.portrait
         self._delivered = 0
@@ -78,6 +79,7 @@ class EchoMimicPerformer:
     # --- what the session says ---------------------------------------------------------------------------------------
 
     def hear(self, turn: int, t0: int, pcm: NDArray[np.int16], sr: int, visemes: list[VisemeAt]) -> None:
+        """As `Performer.hear`."""
         with self._lock:
             if turn <= self._cancelled:
                 return
@@ -90,18 +92,21 @@ class EchoMimicPerformer:
                 self._order()
 
     def end(self, turn: int) -> None:
+        """As `Performer.end`."""
         with self._lock:
             if self._turn is not None and self._turn.sound.turn == turn:
                 self._turn.sound.end()
                 self._order()
 
     def cancel(self, turn: int) -> None:
+        """As `Performer.cancel`."""
         with self._lock:
             self._cancelled = max(self._cancelled, turn)
             if self._turn is not None and self._turn.sound.turn <= turn:
                 self._forget()
 
     def ready(self, turn: int, t: float) -> bool:
+        """As `Performer.ready`."""
         with self._lock:
             if self._turn is None or self._turn.sound.turn != turn:
                 return turn <= self._cancelled
@@ -111,11 +116,13 @@ class EchoMimicPerformer:
         """There is one style."""
 
     def close(self) -> None:
+        """As `Performer.close`."""
         with self._lock:
             self._cancelled = 1 << 62
             self._forget()
 
     def frame(self, moment: Moment) -> Frame:
+        """As `Performer.frame`."""
         with self._lock:
             self._at = moment.at
             picture, source = self._picture(moment)
@@ -158,7 +165,7 @@ class EchoMimicPerformer:
     def _order(self) -> None:
         """Ask for the next window, if there is speech for it and none is being made."""
         turn = self._turn
-        if turn is None or turn.failed or self._take is not None:
+        if turn is None or turn.failed or self._job is not None:
             return
         sound, plan = turn.sound, turn.plan
         waited = self._at - self._heard_at if not sound.ended else inf
@@ -172,32 +179,34 @@ class EchoMimicPerformer:
             turn.guard.restart()
             metrics.REANCHORS_TOTAL.labels(window.start).inc()
         stop = window.first + self._recipe.scheme.window - self._recipe.scheme.carried(window.start) + LOOK_AHEAD
-        take = Take(
+        job = WindowJob(
             client=self,
             likeness=self._avatar.likeness,
-            sound=sound.cut(stop, self._recipe.heard),
+            sound=sound.cut(stop, self._recipe.audio_pictures),
             carried=carried,
             due=self._at + (window.first - turn.playhead) / FPS,
         )
-        self._take, self._delivered = (take, window), 0
-        self._stage.submit(take)
+        self._job, self._delivered = (job, window), 0
+        self._stage.submit(job)
 
-    def deliver(self, take: Take, pictures: list[Frame]) -> None:
+    def deliver(self, job: WindowJob, pictures: list[Frame]) -> None:
+        """As `Client.deliver`."""
         with self._lock:
-            if self._take is None or self._take[0] is not take or self._turn is None:
+            if self._job is None or self._job[0] is not job or self._turn is None:
                 return
-            window = self._take[1]
+            window = self._job[1]
             for picture in pictures[: window.count - self._delivered]:
                 self._turn.reel[window.first + self._delivered] = (picture, self._turn.chain)
                 self._delivered += 1
             self._last = pictures[-1]
 
-    def finish(self, take: Take) -> None:
+    def finish(self, job: WindowJob) -> None:
+        """As `Client.finish`."""
         with self._lock:
-            if self._take is None or self._take[0] is not take or self._turn is None:
+            if self._job is None or self._job[0] is not job or self._turn is None:
                 return
-            self._take, self._tail = None, take.tail
-            if take.tail is None:
+            self._job, self._tail = None, job.tail
+            if job.tail is None:
                 self._turn.failed = True  # the rest of the turn is only heard
                 return
             if self._turn.guard.drifted(self._last):
@@ -207,6 +216,6 @@ class EchoMimicPerformer:
     def _forget(self) -> None:
         """Nothing of the turn is wanted any more."""
         self._turn = self._tail = None
-        if self._take is not None:
-            self._take[0].cancelled = True
-            self._take = None
+        if self._job is not None:
+            self._job[0].cancelled = True
+            self._job = None

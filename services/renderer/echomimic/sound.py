@@ -4,8 +4,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from services.renderer.clock import FPS
-from services.renderer.echomimic.shape import SAMPLE_RATE
+from services.renderer.echomimic.networks.shape import SAMPLE_RATE
+from services.renderer.media.clock import FPS
 
 QUIET = 0.01
 """Loudness (RMS of full scale, -40 dB) below which speech pauses."""
@@ -14,7 +14,7 @@ PAUSE = 4
 """Pictures that a pause lasts at least: a quarter of a second. Shorter ones are between words, where faces go on."""
 
 
-def place(picture: float) -> int:
+def sample_at(picture: float) -> int:
     """The sample at which a picture's sound begins."""
     return round(picture * SAMPLE_RATE / FPS)
 
@@ -35,6 +35,7 @@ class TurnSound:
         return (self._forgotten + len(self._kept)) * FPS / SAMPLE_RATE
 
     def append(self, pcm: NDArray[np.int16]) -> None:
+        """More of the turn, int16 at its own rate, right after what came before."""
         self._grow(np.asarray(pcm, np.float32) / np.float32(32768), last=False)
 
     def end(self) -> None:
@@ -47,8 +48,8 @@ class TurnSound:
         self._kept = np.concatenate((self._kept, self._resampler.resample_chunk(pcm, last=last)))
 
     def cut(self, end: float, pictures: int) -> NDArray[np.float32]:
-        """So many pictures of sound, the last of them ending with picture `end`; silence where there is none."""
-        stop, length = place(end) - self._forgotten, place(pictures)
+        """So many pictures of sound at 16 kHz, up to picture `end`; silence before the turn and after what has come."""
+        stop, length = sample_at(end) - self._forgotten, sample_at(pictures)
         part = self._kept[max(0, stop - length) : max(0, stop)]
         before = max(0, length - stop)
         return np.pad(part, (min(before, length), max(0, length - before - len(part))))[:length]
@@ -60,6 +61,6 @@ class TurnSound:
 
     def forget(self, before: int) -> None:
         """Sound before this picture is no longer needed."""
-        drop = min(max(0, place(before) - self._forgotten), len(self._kept))
+        drop = min(max(0, sample_at(before) - self._forgotten), len(self._kept))
         self._kept = self._kept[drop:].copy()
         self._forgotten += drop

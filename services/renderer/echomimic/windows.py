@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from services.renderer.echomimic.shape import GROUP
+from services.renderer.echomimic.networks.shape import GROUP
 
 LOOK_AHEAD = 2
 """Pictures of sound that must be there after a window's last: what its last picture hears."""
@@ -24,7 +24,7 @@ SOON = 10
 """Pictures: sooner than this after the playhead, new ones are needed soon."""
 
 Start = Literal["turn", "carried", "pause", "drift", "gap"]
-"""Why a window starts as it does: "carried" from the window before, the others from the reference image."""
+"""Why a window starts as it does: "carried" from the window before, for any other reason from the reference image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Scheme:
 
     @property
     def latents(self) -> int:
+        """Latent frames of a window."""
         return (self.window - 1) // GROUP + 1
 
     def carried(self, start: Start) -> int:

@@ -1,6 +1,6 @@
-"""A portrait drawn by code: baked layers of an identity in a light, bent and completed for every pose in milliseconds.
+"""A portrait drawn by code: baked layers of a person in a light, bent and completed for every pose in milliseconds.
 
-`identity` says who it is, `styles` how it is lit; `head`, `skin`, `ears`, `beard`, `hair`, `body` and `room` bake what
-does not move by itself, `layers` collects and `cache` keeps it; `face` draws a `pose` with `rig`, `eyes` and `mouth`;
-`actor` turns idle life and speech into poses.
+`person/` says who it is and how it is lit, `layers/` bakes what does not move by itself with the tools in `paint/`, and
+`cache` keeps it on disk. `acting/` turns idle motion and speech into poses, `drawing/` draws a pose over the layers.
+`engine` puts them together for the renderer; `bake`, `bench` and `sheets` are commands.
 """

@@ -11,9 +11,9 @@ from pathlib import Path
 from services.common.logs import configure_logs, logger
 from services.common.settings import read_settings
 from services.renderer.portrait import cache
-from services.renderer.portrait.layers import bake
-from services.renderer.portrait.people import PEOPLE
-from services.renderer.portrait.styles import STYLES, graded, preset_for
+from services.renderer.portrait.layers.baking import bake
+from services.renderer.portrait.person.people import PEOPLE
+from services.renderer.portrait.person.styles import STYLES, graded, preset_for
 from services.renderer.settings import RendererSettings
 
 _PARTS = 5

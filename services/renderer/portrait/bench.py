@@ -7,12 +7,12 @@ import time
 import numpy as np
 
 from services.renderer.portrait import cache
+from services.renderer.portrait.acting.pose import Pose
 from services.renderer.portrait.bake import bake_to_cache
-from services.renderer.portrait.face import Face
-from services.renderer.portrait.people import PEOPLE
-from services.renderer.portrait.pose import Pose
+from services.renderer.portrait.drawing.face import Face
+from services.renderer.portrait.person.people import PEOPLE
+from services.renderer.portrait.person.styles import STYLES, graded
 from services.renderer.portrait.rehearsal import SENTENCE_MS, performance
-from services.renderer.portrait.styles import STYLES, graded
 from services.renderer.settings import RendererSettings
 
 _FRAMES = 150

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from services.common.logs import logger
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.layers import Layers
-from services.renderer.portrait.styles import Style
+from services.renderer.portrait.layers.baking import Layers
+from services.renderer.portrait.person.identity import Identity
+from services.renderer.portrait.person.styles import Style
 
 _KEPT = 24
 """Files that stay; the oldest go first."""
@@ -49,16 +49,9 @@ def save(path: Path, layers: Layers) -> None:
 
 @lru_cache(1)
 def _sources() -> str:
-    """Hash of the code that draws layers: a change of it is a change of what it drew."""
+    """Hash of the code that draws layers: a change of it is a change of what it drew. Values are in the key already."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        if source.stem not in _LIVE:
+    for room in ("layers", "paint"):
+        for source in sorted((Path(__file__).parent / room).glob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()
-
-
-_LIVE = {
-    *("actor", "bench", "rehearsal", "sheets", "bake", "cache", "face", "eyes", "mouth", "mouth_shader", "rig"),
-    *("__init__", "people", "pose", "styles"),
-}
-"""Modules that draw at run time only, and such whose values are in the key already."""

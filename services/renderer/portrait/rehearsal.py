@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from services.common.speech import Viseme, VisemeAt
 from services.renderer.engine import Moment
-from services.renderer.portrait.actor import Actor
-from services.renderer.portrait.identity import Identity
-from services.renderer.portrait.pose import Pose
+from services.renderer.portrait.acting.actor import Actor
+from services.renderer.portrait.acting.pose import Pose
+from services.renderer.portrait.person.identity import Identity
 
 # "Hello, I'm so glad you came by. Ask me about the map."
 _SENTENCE: tuple[tuple[int, Viseme], ...] = (
@@ -36,6 +36,7 @@ _STRESSED_MS = (270, 1060, 1340, 2170, 2750, 3810)
 
 
 def visemes() -> list[VisemeAt]:
+    """The sentence's visemes, ms from its start."""
     return [VisemeAt(t=t, v=v) for t, v in _SENTENCE]
 
 

@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 
 from services.common.speech import VISEMES
-from services.renderer.articulation import SHAPES
 from services.renderer.engine import Frame
 from services.renderer.portrait import cache
+from services.renderer.portrait.acting.articulation import SHAPES
+from services.renderer.portrait.acting.pose import Pose
 from services.renderer.portrait.bake import bake_to_cache
-from services.renderer.portrait.face import Face
-from services.renderer.portrait.people import PEOPLE
-from services.renderer.portrait.pose import Pose
+from services.renderer.portrait.drawing.face import Face
+from services.renderer.portrait.person.people import PEOPLE
+from services.renderer.portrait.person.styles import STYLES, graded
 from services.renderer.portrait.rehearsal import performance
-from services.renderer.portrait.styles import STYLES, graded
 from services.renderer.settings import RendererSettings
 
 EXPRESSIONS: dict[str, dict[str, float]] = {
@@ -46,6 +46,7 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
 
 
 def labelled(image: Frame, text: str) -> Frame:
+    """The picture with a line of text at its lower edge."""
     out = np.ascontiguousarray(image)
     for colour, width in (((0, 0, 0), 3), ((230, 230, 230), 1)):
         cv2.putText(out, text, (6, out.shape[0] - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, width, cv2.LINE_AA)
@@ -53,17 +54,20 @@ def labelled(image: Frame, text: str) -> Frame:
 
 
 def tiled(images: Iterable[Frame], columns: int) -> Frame:
+    """Pictures of one size in rows of `columns`, black where the last row ends early."""
     tiles: Sequence[Frame] = list(images)
     tiles = [*tiles, *[np.zeros_like(tiles[0])] * (-len(tiles) % columns)]
     return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
 
 
 def scaled(image: Frame, factor: float) -> Frame:
+    """The picture, `factor` times as large."""
     how = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
     return np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=how), np.uint8)
 
 
 def viseme_sheet(face: Face) -> Frame:
+    """The mouth in the shape of every viseme."""
     crops = []
     for name in VISEMES:
         frame = face.draw(Pose(**{"smile": 0.3} | SHAPES[name]))
@@ -72,6 +76,7 @@ def viseme_sheet(face: Face) -> Frame:
 
 
 def expression_sheet(face: Face, rest: Pose) -> Frame:
+    """The face with every expression, turn and glance."""
     crops = []
     for name, changes in EXPRESSIONS.items():
         frame = face.draw(replace(rest, **changes))

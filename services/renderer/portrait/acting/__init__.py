@@ -1,0 +1,1 @@
+"""What the face does: speech and idle motion to one pose an instant. Nothing here draws."""
