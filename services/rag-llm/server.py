@@ -20,14 +20,14 @@ from services.common.messages import Cancel, Close, Control, Heartbeat
 from services.common.metrics import RAG_RETRIEVAL_LATENCY
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.embedder import open_embedder
-from services.rag_llm.engine import AnswerEngine, open_engine, passage_of
-from services.rag_llm.knowledge import Knowledge
-from services.rag_llm.openai_api import openai_routes
+from services.rag_llm.answering.engine import AnswerEngine, open_engine, passage_of
+from services.rag_llm.answering.knowledge import Knowledge
+from services.rag_llm.api.cancellation import Turns
+from services.rag_llm.api.openai import openai_routes
+from services.rag_llm.index.embedding.embedder import open_embedder
+from services.rag_llm.index.store import Store
+from services.rag_llm.reading.corpus import Corpus
 from services.rag_llm.settings import Config, RagSettings, read_config
-from services.rag_llm.store import Store
-from services.rag_llm.turns import Turns
 
 
 class SearchRequest(BaseModel):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from services.common.complaints import ADDRESS
 from services.common.settings import Settings
-from services.rag_llm.documents import Limits
+from services.rag_llm.reading.documents import Limits
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 

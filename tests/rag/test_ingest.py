@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.rag_llm import documents
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.embedder import Vectors
-from services.rag_llm.embedder_minilm import MiniLM
-from services.rag_llm.index import Index
-from services.rag_llm.ingest import Absent, ingest
-from services.rag_llm.knowledge import Knowledge
+from services.rag_llm.answering.knowledge import Knowledge
+from services.rag_llm.index.embedding.embedder import Vectors
+from services.rag_llm.index.embedding.minilm import MiniLM
+from services.rag_llm.index.index import Index
+from services.rag_llm.index.ingestion import Absent, ingest
+from services.rag_llm.index.store import Store
+from services.rag_llm.reading import documents
+from services.rag_llm.reading.corpus import Corpus
 from services.rag_llm.settings import Config, RagSettings
-from services.rag_llm.store import Store
 from tests.rag.library import Library
 from tests.rag.papers import write_pdf
 from tests.rag.shop import DOCUMENTS, write_shop

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.rag_llm.markers import Markers, Piece
+from services.rag_llm.answering.chat.citations import Markers, Piece
 
 CASES = [
     (["It is red [1]."], [("It is red", [1]), (".", [])]),

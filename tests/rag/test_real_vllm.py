@@ -16,9 +16,9 @@ import pytest
 from services.common.answering import ChatMessage
 from services.common.bus import MemoryBus
 from services.common.messages import Cancel, control_channel
-from services.rag_llm.chat_server import ChatServer, ServerAway
-from services.rag_llm.excerpts import Excerpt
-from services.rag_llm.prompt import Prompt, prompts
+from services.rag_llm.answering.chat.client import ChatServer, ServerAway
+from services.rag_llm.answering.chat.prompt import Prompt, prompts
+from services.rag_llm.reading.excerpts import Excerpt
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
 from tests.rag.live import ask, events, listening, ready, until

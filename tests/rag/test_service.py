@@ -12,9 +12,9 @@ import pytest
 from services.common.answering import ANSWER_EVENTS
 from services.common.bus import MemoryBus
 from services.common.messages import CONTROL_PATTERN, SERVICES_CHANNEL, Cancel, Close, control_channel
+from services.rag_llm.api.cancellation import Turns
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
-from services.rag_llm.turns import Turns
 from tests.rag.live import ask, listening, ready, until
 from tests.rag.shop import DOCUMENTS
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.rag_llm.support import Sentence, Sentences, doubt
+from services.rag_llm.answering.chat.grounding import Sentence, Sentences, doubt
 
 ROCKET = (
     "Rocket kettle › Weight and size The Rocket weighs 1.2 kilograms. It holds 1.7 litres and boils in three minutes."

@@ -13,10 +13,11 @@ import watchfiles
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from services.common.bus import MemoryBus
-from services.rag_llm import knowledge, watching
+from services.rag_llm.answering import knowledge
+from services.rag_llm.index import watching
+from services.rag_llm.index.watching import changes, counts
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
-from services.rag_llm.watching import changes, counts
 from tests.rag.live import PATIENCE_S, listening, ready, until
 
 SETTLE_MS = 50

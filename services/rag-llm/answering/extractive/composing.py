@@ -1,0 +1,137 @@
+"""The extractive answer: one to three sentences of the documents, chosen, ordered and worded to answer aloud."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.rag_llm.answering.extractive.naming import named
+from services.rag_llm.answering.extractive.rows import say_leader, say_row
+from services.rag_llm.index.terms import terms
+from services.rag_llm.reading.excerpts import Excerpt, leans_on_previous
+from services.rag_llm.reading.tables import Row
+from services.rag_llm.retrieval.features.forms import STRICT
+from services.rag_llm.retrieval.ranking import Sentence
+from services.rag_llm.retrieval.retriever import Hit
+from services.rag_llm.settings import ExtractiveConfig
+
+SAME = 0.8
+"""Cosine similarity from which on two sentences say the same."""
+CONTINUES_SHARE = 0.8
+"""A sentence that continues the best one joins it from this share of its worth on."""
+ALIKE_SHARE = 0.9
+"""Of the best one's worth: rows that answer as well."""
+_LINK = re.compile(r"(?:however|but|and|also|moreover|furthermore|in addition|therefore|so|besides),? ", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is answered: the question as it was read, the one before where it leans on that, and the form asked for."""
+
+    text: str
+    context: str = ""
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A sentence of the answer, where it stands, and the document's own words; no excerpt: it is no document's."""
+
+    text: str
+    excerpt: Excerpt | None = None
+    quote: str = ""
+
+
+def compose(hits: Sequence[Hit], question: Question, config: ExtractiveConfig) -> list[Cited]:
+    """The sentences of an answer, the one that answers first. The first hit is known to answer."""
+    first = hits[0]
+    chosen = [(first, first.best)]
+    others = [
+        (hit, sentence)
+        for hit in hits
+        for sentence in hit.sentences
+        if sentence is not first.best and _joins(hit, sentence, first, question, config)
+    ]
+    for hit, sentence in sorted(others, key=lambda other: -other[1].worth):
+        if _row(hit, sentence) or not any(_same(sentence, said) for _, said in chosen):
+            chosen.append((hit, sentence))
+    spoken: list[Cited] = []
+    said: set[str] = set()
+    for hit, sentence in _in_order(chosen[: config.max_sentences], question.form):
+        for cited in _worded(hit, sentence, question, said):
+            if cited.quote in said:
+                continue
+            length = sum(len(c.text.split()) for c in (*spoken, cited))
+            if not spoken or (length <= config.max_words and len(spoken) < config.max_sentences):
+                spoken.append(cited)
+                said.add(cited.quote)
+    return [Cited(_opening(spoken[0].text), spoken[0].excerpt, spoken[0].quote), *spoken[1:]]
+
+
+def _worded(hit: Hit, sentence: Sentence, question: Question, said: set[str]) -> list[Cited]:
+    """The sentence as it can be said where it comes: after what it leans on, or with that named in it."""
+    excerpt = hit.excerpt
+    row = _row(hit, sentence)
+    if len(row) > 1:
+        if sentence.leader:
+            spoken = say_leader(row, sentence.leader, question.text)
+        else:
+            spoken = say_row(row, excerpt.title, excerpt.headings, question.text, question.context)
+        return [Cited(spoken, excerpt, sentence.text)]
+    own = Cited(sentence.text, excerpt, sentence.text)
+    if not leans_on_previous(sentence.text) or sentence.at == 0:
+        return [own]
+    before = hit.sentences[sentence.at - 1]
+    if before.text in said:
+        return [own]
+    lead = _worded(hit, before, question, said)
+    if before.answers:  # it answers as well, and comes first
+        return [*lead, own]
+    if renamed := named(sentence.text, lead[-1].text):
+        return [Cited(renamed, excerpt, sentence.text)]
+    return [*lead, own]
+
+
+def _joins(hit: Hit, sentence: Sentence, first: Hit, question: Question, config: ExtractiveConfig) -> bool:
+    best = first.best
+    if sentence.misnamed or not sentence.answers:
+        return False
+    if hit is first and sentence.at == best.at + 1 and leans_on_previous(sentence.text):
+        return sentence.worth >= CONTINUES_SHARE * best.worth
+    row, best_row = _row(hit, sentence), _row(first, best)
+    if question.form in STRICT or best_row:  # one value answers; rows that fit as well are asked for, too
+        alike = sentence.worth >= ALIKE_SHARE * best.worth and hit.excerpt.headings == first.excerpt.headings
+        return bool(alike and row and best_row and _unnamed(row, question) <= _unnamed(best_row, question))
+    if hit.excerpt.source != first.excerpt.source:
+        return False
+    share = config.further_share
+    if hit.excerpt.headings != first.excerpt.headings:  # another section: it has to fit all the better
+        share = (1 + share) / 2
+    return sentence.worth >= share * best.worth
+
+
+def _row(hit: Hit, sentence: Sentence) -> Row:
+    return hit.excerpt.rows[sentence.at] if hit.excerpt.rows else ()
+
+
+def _unnamed(row: Row, question: Question) -> int:
+    """How many words of its first cell the question does not have: of an Aurora 3, an Aurora 3 Plus has one."""
+    return len({*terms(row[0][1])} - {*terms(question.text), *terms(question.context)})
+
+
+def _same(one: Sentence, other: Sentence) -> bool:
+    return one.text == other.text or float(one.vector @ other.vector) >= SAME
+
+
+def _in_order(chosen: Sequence[tuple[Hit, Sentence]], form: str) -> list[tuple[Hit, Sentence]]:
+    """By excerpt, and within one as they stand in it; but what is asked for, a value or a person, comes first."""
+    rank: dict[str, int] = {}
+    for hit, _ in chosen:
+        rank.setdefault(hit.excerpt.id, len(rank))
+    first = int(form in STRICT or form == "person")
+    return [*chosen[:first], *sorted(chosen[first:], key=lambda pair: (rank[pair[0].excerpt.id], pair[1].at))]
+
+
+def _opening(text: str) -> str:
+    """An answer does not begin with a "however"."""
+    link = _LINK.match(text)
+    return text[link.end() :][:1].upper() + text[link.end() :][1:] if link else text

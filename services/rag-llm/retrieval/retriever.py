@@ -1,0 +1,147 @@
+"""Hybrid retrieval: sentences by meaning and passages by words, fused, then weighed sentence by sentence.
+
+Fusion is reciprocal rank fusion (Cormack, Clarke & Büttcher, 2009). Each candidate's sentences are then weighed
+against the question, so that the same number decides what comes first, what is quoted and whether there is an answer.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.rag_llm.index.index import Index
+from services.rag_llm.index.terms import content
+from services.rag_llm.reading.excerpts import Excerpt
+from services.rag_llm.retrieval.features.forms import STRICT
+from services.rag_llm.retrieval.features.superlatives import MOST_ROWS, Leader, asked_extreme, leaders
+from services.rag_llm.retrieval.follow_ups import Asked
+from services.rag_llm.retrieval.meanings import MOST, Meanings
+from services.rag_llm.retrieval.query import Lexicon, Query, understand
+from services.rag_llm.retrieval.ranking import Scales, Sentence
+from services.rag_llm.retrieval.spelling import is_english
+from services.rag_llm.settings import RetrievalConfig
+
+FEWEST_WEIGHED = 16
+"""Passages that are weighed, however few are wanted."""
+MOST_PREPARED = 3000
+"""Passages of a corpus whose words are made known before the first question; in a larger one questions do that."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hit:
+    """A retrieved excerpt; `fused` is its score from both rankings, `words` its BM25 score."""
+
+    excerpt: Excerpt
+    sentences: tuple[Sentence, ...]
+    fused: float
+    words: float
+
+    @property
+    def best(self) -> Sentence:
+        return max(self.sentences, key=lambda sentence: sentence.worth)
+
+
+class Retriever:
+    """Finds in one index after the other; what it needs to read questions is made once for each."""
+
+    def __init__(self, meanings: Meanings, config: RetrievalConfig) -> None:
+        self._meanings, self._config = meanings, config
+        self._lexicon: tuple[Index, Lexicon] | None = None
+
+    def prepare(self, index: Index) -> None:
+        """What the first question would have to wait for: the words of the index, and what they mean."""
+        self._lexicon = index, Lexicon(index)
+        if len(index.excerpts) <= MOST_PREPARED:
+            self._meanings.learn((word for excerpt in index.excerpts for word in _content(excerpt)), at_most=MOST // 2)
+        self.understand(index, Asked("Wrods that are none"))
+
+    def understand(self, index: Index, asked: Asked) -> Query:
+        """The question in the terms of the index."""
+        if self._lexicon is None or self._lexicon[0] is not index:
+            self._lexicon = index, Lexicon(index)
+        return understand(asked, self._lexicon[1], self._meanings)
+
+    def search(self, index: Index, query: Query, k: int) -> list[Hit]:
+        """The best `k` excerpts, by the worth of their best sentence."""
+        fused: dict[int, float] = defaultdict(float)
+        by_meaning = index.nearest(query.vector, self._config.candidates)
+        by_words = index.lexical.search(list(query.weights), self._config.candidates)
+        for ranking in (by_meaning, by_words):
+            for rank, (row, _) in enumerate(ranking, start=1):
+                fused[row] += 1 / (self._config.rrf_k + rank)
+        scores = dict(by_words)
+        likely = sorted(fused, key=lambda row: -fused[row])[: max(2 * k, FEWEST_WEIGHED)]
+        excerpts = {row: index.excerpts[row] for row in likely}
+        self._meanings.learn(word for excerpt in excerpts.values() for word in _content(excerpt))
+        leading = _leading(index, query.text, excerpts)
+        scales = Scales(query, excerpts.values(), self._meanings, self._config, leading)
+        hits = [
+            Hit(excerpt, scales.weigh(excerpt, index.sentence_vectors(row)), fused[row], scores.get(row, 0.0))
+            for row, excerpt in excerpts.items()
+        ]
+        return sorted(hits, key=lambda hit: -hit.best.worth)[:k]
+
+
+def _leading(index: Index, question: str, excerpts: dict[int, Excerpt]) -> Mapping[tuple[str, int], Leader]:
+    """What a superlative in the question asks for, in the tables of these excerpts, by excerpt and place in it.
+
+    A table may go on in other excerpts, which are compared as well; those that lead join the candidates.
+    """
+    extreme = asked_extreme(question)
+    leading: dict[tuple[str, int], Leader] = {}
+    compared: set[int] = set()
+    for row in [*excerpts] if extreme else ():
+        if row in compared or not any(excerpts[row].rows):
+            continue
+        table = [*_table(index, row)]
+        compared.update(table)
+        lines = [(at, place, cells) for at in table for place, cells in enumerate(index.excerpts[at].rows) if cells]
+        for leader in leaders(extreme, question, [cells for _, _, cells in lines]) if extreme else ():
+            at, place, _ = lines[leader.at]
+            excerpts[at] = index.excerpts[at]
+            leading[excerpts[at].id, place] = leader
+    return leading
+
+
+def _table(index: Index, row: int) -> range:
+    """The excerpts around this one that belong to the same table: of the same section, their rows of the same first
+    column."""
+
+    def same(at: int) -> bool:
+        other = index.excerpts[at]
+        return (other.source, other.headings, _first_column(other)) == here
+
+    excerpt = index.excerpts[row]
+    here = (excerpt.source, excerpt.headings, _first_column(excerpt))
+    start = next(
+        (at + 1 for at in range(row - 1, max(row - MOST_ROWS, -1), -1) if not same(at)), max(row - MOST_ROWS, 0)
+    )
+    last = min(row + MOST_ROWS, len(index.excerpts))
+    return range(start, next((at for at in range(row + 1, last) if not same(at)), last))
+
+
+def _first_column(excerpt: Excerpt) -> str | None:
+    return next((row[0][0] for row in excerpt.rows if row), None)
+
+
+def why(hits: Sequence[Hit], query: Query) -> str:
+    """In words, why the best sentence is an answer or is none."""
+    if not hits:
+        return "nothing was found"
+    best = hits[0].best
+    said = f"{hits[0].excerpt.source}: similarity {best.similarity:.2f}, coverage {best.coverage:.2f}"
+    if best.misnamed:
+        said += f", but not about {', '.join(' '.join(name) for name in sorted(query.names))}"
+    if "document" in best.adjusted:
+        said += ", but the question names another document"
+    if "day" in best.adjusted:
+        said += ", but of another day"
+    if query.form in STRICT and not best.gives:
+        said += f", but without a {query.form}"
+    if best.missing and not best.answers:
+        said += f", but nothing about {', '.join(best.missing)}"
+    return said
+
+
+def _content(excerpt: Excerpt) -> list[str]:
+    """The words whose meaning can be compared; a name has none."""
+    return [word for word in content(" ".join((*excerpt.headings, excerpt.text))) if is_english(word)]
