@@ -3,7 +3,7 @@
 import sys
 
 from services.common.settings import read_settings
-from services.rag_llm.index.embedding.embedder import open_embedder
+from services.rag_llm.index.embedding.factory import open_embedder
 from services.rag_llm.index.ingestion import ingest
 from services.rag_llm.index.progress import Bar
 from services.rag_llm.index.store import Store

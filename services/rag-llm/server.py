@@ -20,11 +20,12 @@ from services.common.messages import Cancel, Close, Control, Heartbeat
 from services.common.metrics import RAG_RETRIEVAL_LATENCY
 from services.common.service import create_service, serve
 from services.common.settings import read_settings
-from services.rag_llm.answering.engine import AnswerEngine, open_engine, passage_of
+from services.rag_llm.answering.engine import AnswerEngine, passage_of
+from services.rag_llm.answering.factory import open_engine
 from services.rag_llm.answering.knowledge import Knowledge
 from services.rag_llm.api.cancellation import Turns
 from services.rag_llm.api.openai import openai_routes
-from services.rag_llm.index.embedding.embedder import open_embedder
+from services.rag_llm.index.embedding.factory import open_embedder
 from services.rag_llm.index.store import Store
 from services.rag_llm.reading.corpus import Corpus
 from services.rag_llm.settings import Config, RagSettings, read_config

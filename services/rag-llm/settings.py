@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from services.common.complaints import ADDRESS
 from services.common.settings import Settings
-from services.rag_llm.reading.documents import Limits
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
@@ -64,9 +63,6 @@ class IngestConfig(_Section):
     max_unpacked_mb: float = Field(gt=0)
     max_read_s: float = Field(gt=0)
     max_read_memory_mb: int = Field(ge=400)
-
-    def limits(self) -> Limits:
-        return Limits(self.max_pdf_pages, self.max_unpacked_mb, self.max_read_s, self.max_read_memory_mb)
 
 
 class RetrievalConfig(_Section):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from services.rag_llm.index.embedding.embedder import open_embedder
+from services.rag_llm.index.embedding.factory import open_embedder
 from services.rag_llm.index.embedding.minilm import MAX_TOKENS, MiniLM, model_folder
 from services.rag_llm.settings import Config
 

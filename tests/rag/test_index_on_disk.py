@@ -29,7 +29,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from services.rag_llm.reading.corpus import Corpus
-from services.rag_llm.index.embedding.embedder import open_embedder
+from services.rag_llm.index.embedding.factory import open_embedder
 from services.rag_llm.index.ingestion import ingest
 from services.rag_llm.settings import read_config
 from services.rag_llm.index.store import Store

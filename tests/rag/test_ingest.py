@@ -17,8 +17,8 @@ from services.rag_llm.index.embedding.minilm import MiniLM
 from services.rag_llm.index.index import Index
 from services.rag_llm.index.ingestion import Absent, ingest
 from services.rag_llm.index.store import Store
-from services.rag_llm.reading import documents
 from services.rag_llm.reading.corpus import Corpus
+from services.rag_llm.reading.formats import html
 from services.rag_llm.settings import Config, RagSettings
 from tests.rag.library import Library
 from tests.rag.papers import write_pdf
@@ -125,7 +125,7 @@ def test_an_unexpected_failure_of_a_reader_is_not_the_end(library: Library, monk
     def stumble(*_: object) -> None:
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setitem(documents.READERS, ".html", stumble)
+    monkeypatch.setattr(html, "read_html", stumble)
     index, outcome = library.ingest()
     assert outcome.skipped == {"prices.html": "It could not be understood (ZeroDivisionError: surprise)."}
     assert set(index.entries) == {*DOCUMENTS} - {"prices.html"}

@@ -1,4 +1,4 @@
-"""What answers. Two engines fill the protocol, chosen by `LLM_ENGINE`."""
+"""What answers, as the rest of the service sees it."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
@@ -6,7 +6,6 @@ from typing import Protocol
 from services.common.answering import AnswerEvent, Passage
 from services.rag_llm.answering.knowledge import Found
 from services.rag_llm.retrieval.retriever import Hit
-from services.rag_llm.settings import Config, RagSettings
 
 
 class AnswerEngine(Protocol):
@@ -19,20 +18,6 @@ class AnswerEngine(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-def open_engine(settings: RagSettings, config: Config) -> AnswerEngine:
-    """The engine that `LLM_ENGINE` names."""
-    from services.rag_llm.answering.extractive.engine import Extractive
-
-    extractive = Extractive(config.extractive)
-    match settings.llm_engine:
-        case "extractive":
-            return extractive
-        case "vllm":
-            from services.rag_llm.answering.chat.engine import Vllm
-
-            return Vllm(settings, config.vllm, fallback=extractive)
 
 
 def passage_of(hit: Hit, quoted: Sequence[str] = ()) -> Passage:

@@ -94,7 +94,7 @@ def _read_all(corpus: Corpus, old: Index | None, writer: Writer, report: Report,
             if entry and entry.digest == digest:
                 unchanged.add(source)
                 continue
-            document = read(source, data, corpus.config.limits())
+            document = read(source, data, corpus.limits())
         except Unreadable as why:
             outcome.skipped[source] = str(why)
             continue

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.rag_llm.reading.documents import READERS, Unreadable
+from services.rag_llm.reading.documents import Limits, Unreadable
+from services.rag_llm.reading.readers import ENDINGS
 from services.rag_llm.settings import IngestConfig
 
 TRIES = 3
@@ -30,10 +31,15 @@ class Corpus:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 path = Path(parent, name)
-                if name.startswith(".") or path.suffix.lower() not in READERS:
+                if name.startswith(".") or path.suffix.lower() not in ENDINGS:
                     continue
                 if path.is_file() and path.resolve().is_relative_to(root):
                     yield source_name(path.relative_to(root)), path
+
+    def limits(self) -> Limits:
+        """What reading one of the files may take."""
+        config = self.config
+        return Limits(config.max_pdf_pages, config.max_unpacked_mb, config.max_read_s, config.max_read_memory_mb)
 
     def without_documents(self) -> str:
         """Why there is nothing to read, and what to do, as a sentence."""

@@ -15,7 +15,8 @@ from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import IO
 
-from services.rag_llm.reading.documents import Document, Limits, Section, Unreadable, read_document
+from services.rag_llm.reading.documents import Document, Limits, Section, Unreadable
+from services.rag_llm.reading.readers import read_document
 
 UNPACKED = frozenset((".pdf", ".docx"))
 LARGE = 1_000_000
@@ -75,8 +76,10 @@ def _read_here(source: str, data: bytes, limits: Limits) -> Document:
 
 
 def main() -> None:
-    """`python -m services.rag_llm.reading.sandbox SOURCE LIMITS`: a file on standard input; its title and sections, a line
-    of JSON each, on standard output."""
+    """`python -m services.rag_llm.reading.sandbox SOURCE LIMITS`.
+
+    Takes a file on standard input; writes its title, then its sections, a line of JSON each, to standard output.
+    """
     source, limits = sys.argv[1], Limits(**json.loads(sys.argv[2]))
     memory = limits.memory_mb * 1_000_000
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

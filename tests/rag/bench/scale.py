@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from services.common.settings import read_settings
-from services.rag_llm.index.embedding.embedder import open_embedder
+from services.rag_llm.index.embedding.factory import open_embedder
 from services.rag_llm.index.index import Index
 from services.rag_llm.index.ingestion import signature
 from services.rag_llm.index.store import Store

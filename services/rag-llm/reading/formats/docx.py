@@ -7,6 +7,8 @@ import mammoth
 from lxml import etree
 
 from services.rag_llm.reading.documents import Limits, Unreadable
+from services.rag_llm.reading.formats.html import read_markup
+from services.rag_llm.reading.outline import Outline
 
 _STYLES = """
 p[style-name='Title'] => h1:fresh
@@ -18,7 +20,12 @@ _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _HIDDEN = etree.XPath("//w:r[w:rPr/w:vanish[not(@w:val = '0' or @w:val = 'false')]]", namespaces={"w": _W})
 
 
-def to_html(data: bytes, limits: Limits) -> str:
+def read_docx(data: bytes, outline: Outline, limits: Limits) -> None:
+    """Raises `Unreadable`, and what lxml stumbles with in a damaged file."""
+    read_markup(_to_html(data, limits), outline)
+
+
+def _to_html(data: bytes, limits: Limits) -> str:
     """The body as HTML, without pictures and hidden text. Raises `Unreadable`, and what lxml stumbles with."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 
-from services.rag_llm.reading.documents import Outline
+from services.rag_llm.reading.documents import Limits
+from services.rag_llm.reading.formats.decoding import decode
 from services.rag_llm.reading.lists import Item
+from services.rag_llm.reading.outline import Outline
 from services.rag_llm.reading.sentences import split_sentences, tidy
 from services.rag_llm.reading.tables import looks_headed, without_empty_columns
 
@@ -26,6 +28,11 @@ _NEVER_CLOSED = re.compile(r"</?(?:wbr|source|track)\b[^<>]*>", re.IGNORECASE)
 _LISTS = ("ul", "ol")
 MAX_SPAN = 100
 """Columns or rows that one cell may cover: more is a mistake, or meant to fill the memory."""
+
+
+def read_html(data: bytes, outline: Outline, _: Limits) -> None:
+    """A page in UTF-8, UTF-16 or Windows-1252. Raises `Unreadable` for what is no text."""
+    read_markup(decode(data), outline)
 
 
 def read_markup(html: str, outline: Outline) -> None:

@@ -18,7 +18,9 @@ from pdfminer.pdfdocument import PDFEncryptionError, PDFPasswordIncorrect
 from pdfplumber.page import Page
 from pdfplumber.utils.exceptions import PdfminerException
 
-from services.rag_llm.reading.documents import Limits, Outline, Unreadable, read_lines
+from services.rag_llm.reading.documents import Limits, Unreadable
+from services.rag_llm.reading.formats.text import read_lines
+from services.rag_llm.reading.outline import Outline
 from services.rag_llm.reading.sentences import tidy
 from services.rag_llm.reading.tables import looks_headed, without_empty_columns
 
