@@ -16,7 +16,7 @@ from services.common.settings import Settings, complaints
 from services.common.speech import Speech
 from services.orchestrator_api.lib.contracts import COMMANDS, Ask, Offer, StyleWanted, Which
 from services.rag_llm.api.openai import CompletionRequest
-from services.rag_llm.server import SearchRequest
+from services.rag_llm.api.search import SearchRequest
 from services.renderer.server import NewSession as Face
 from services.renderer.server import Style, UpTo
 from services.tts.server import SpeakRequest

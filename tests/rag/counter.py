@@ -37,5 +37,5 @@ class Counter:
 def known(corpus: Path, index: Path, minilm: MiniLM, config: Config) -> Knowledge:
     """The documents of a folder, read."""
     knowledge = Knowledge(Corpus(corpus, config.ingest), Store(index), minilm, config.retrieval)
-    asyncio.run(knowledge.start())
+    asyncio.run(knowledge.index.start())
     return knowledge

@@ -190,12 +190,12 @@ async def test_the_end_of_the_service_ends_an_ingest(tmp_path: Path, minilm: Min
     embedder, store = Gated(minilm), Store(tmp_path / "index")
     knowledge = Knowledge(Corpus(tmp_path / "corpus", config.ingest), store, embedder, config.retrieval)
     embedder.shut()
-    ingesting = asyncio.create_task(knowledge.ingest())
+    ingesting = asyncio.create_task(knowledge.index.ingest())
     await asyncio.to_thread(embedder.entered.wait)
     ingesting.cancel()
     knowledge.close()
     embedder.gate.set()
-    await asyncio.to_thread(knowledge._reader.shutdown)
+    await asyncio.to_thread(knowledge.index._reader.shutdown)
     assert embedder.calls == 1
     assert store.generation() is None
     assert [path for path in store.folder.iterdir() if path.is_dir()] == []

@@ -12,7 +12,7 @@ import pytest
 from services.common.answering import ANSWER_EVENTS
 from services.common.bus import MemoryBus
 from services.common.messages import CONTROL_PATTERN, SERVICES_CHANNEL, Cancel, Close, control_channel
-from services.rag_llm.api.cancellation import Turns
+from services.rag_llm.api.cancellation import RunningAnswers
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
 from tests.rag.live import ask, listening, ready, until
@@ -254,16 +254,16 @@ class Endless:
 @pytest.mark.parametrize(("cancelled", "ends"), [(3, True), (4, True), (2, False), (None, True)])
 async def test_a_cancel_ends_its_turn_and_those_before(cancelled: int | None, ends: bool) -> None:
     """An answer ends when its turn or a later one is cancelled, its work is stopped, and other turns go on."""
-    turns, endless = Turns(), Endless()
-    answer = turns.until_cancelled("s", 3, endless.events())  # type: ignore[arg-type]  # a generator function
+    running, endless = RunningAnswers(), Endless()
+    answer = running.until_cancelled("s", 3, endless.events())  # type: ignore[arg-type]  # a generator function
     assert (await anext(answer)).type == "delta"
-    turns.cancel("other", 99)
-    turns.cancel("s", cancelled)
+    running.cancel("other", 99)
+    running.cancel("s", cancelled)
     left = [event async for event, _ in _zip(answer, 5)]
     assert (left == []) is ends
     await answer.aclose()
     assert endless.stopped
-    assert len(turns) == 0
+    assert len(running) == 0
 
 
 async def _zip(events: AsyncIterator[Any], count: int) -> AsyncIterator[tuple[Any, int]]:

@@ -13,8 +13,7 @@ import watchfiles
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from services.common.bus import MemoryBus
-from services.rag_llm.answering import knowledge
-from services.rag_llm.index import watching
+from services.rag_llm.index import live, watching
 from services.rag_llm.index.watching import changes, counts
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
@@ -164,7 +163,7 @@ async def test_a_failure_is_not_the_end_of_following(
         raise ZeroDivisionError("surprise")
 
     with monkeypatch.context() as patched:
-        patched.setattr(knowledge, "ingest", fail)
+        patched.setattr(live, "ingest", fail)
         (settings.corpus_dir / "meteor.md").write_text("# Meteor\n\nThe Meteor is 31 centimetres tall.\n")
         assert await asyncio.to_thread(failed.wait, PATIENCE_S)
     (settings.corpus_dir / "star.md").write_text("# Star\n\nThe Star is 12 centimetres tall.\n")

@@ -1,4 +1,4 @@
-"""Running answers by session and turn: a cancel on the bus ends them, and so does a caller who goes away."""
+"""What ends an answer before its own end: a cancel on the bus, or a caller who goes away."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
@@ -13,49 +13,67 @@ from services.common.errors import Problem
 Result = TypeVar("Result")
 
 
-class Turns:
-    """Only what runs is remembered: the connection that carries an answer is the one place where it can go on."""
+class RunningAnswers:
+    """The answers under way, by session and turn. Only what runs is remembered: an answer can go on nowhere but on the
+    connection that carries it."""
 
     def __init__(self) -> None:
-        self._running: dict[tuple[str, int], list[asyncio.Event]] = {}
+        self._running: dict[tuple[str, int], list[_Running]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._running.values()))
 
     def cancel(self, session: str, turn: int | None = None) -> None:
         """End the session's answers of turns up to this one; without a turn, all of them."""
-        for (running, number), ended in self._running.items():
+        for (running, number), answers in self._running.items():
             if running == session and (turn is None or number <= turn):
-                for event in ended:
-                    event.set()
+                for answer in answers:
+                    answer.cancel()
 
     async def until_cancelled(
         self, session: str, turn: int, events: AsyncGenerator[AnswerEvent]
     ) -> AsyncGenerator[AnswerEvent]:
         """The events, until the turn is cancelled; then nothing more, and the work behind them is stopped."""
-        ended = asyncio.Event()
-        self._running.setdefault((session, turn), []).append(ended)
-        cancelled = asyncio.ensure_future(ended.wait())
-        step: asyncio.Future[AnswerEvent | None] | None = None
+        answer = _Running()
+        self._running.setdefault((session, turn), []).append(answer)
         try:
-            while True:
-                step = asyncio.ensure_future(anext(events, None))
-                await asyncio.wait((step, cancelled), return_when=asyncio.FIRST_COMPLETED)
-                if cancelled.done() or (event := step.result()) is None:
-                    return
+            while (event := await answer.next_of(events)) is not None:
                 yield event
         finally:
-            running = self._running[(session, turn)]
-            running.remove(ended)
-            if not running:
+            answers = self._running[(session, turn)]
+            answers.remove(answer)
+            if not answers:
                 del self._running[(session, turn)]
-            # The client may be gone, and this task cancelled with it: stopping the work must still come to its end.
+            # The caller may be gone, and this task cancelled with it: stopping the work must still come to its end.
             with anyio.CancelScope(shield=True):
-                tasks = [task for task in (step, cancelled) if task]
-                for task in tasks:
-                    task.cancel()
-                await asyncio.wait(tasks)
                 await events.aclose()
+
+
+class _Running:
+    """One answer. What its next event waits for is ended by a timeout that comes when the answer is cancelled."""
+
+    def __init__(self) -> None:
+        self._cancelled = False
+        self._waiting: asyncio.Timeout | None = None
+
+    def cancel(self) -> None:
+        if not self._cancelled and self._waiting:
+            self._waiting.reschedule(0)
+        self._cancelled = True
+
+    async def next_of(self, events: AsyncGenerator[AnswerEvent]) -> AnswerEvent | None:
+        """The next event; None after the last one, or if the answer is cancelled first."""
+        if self._cancelled:
+            return None
+        try:
+            async with asyncio.timeout(None) as self._waiting:
+                return await anext(events, None)
+        except TimeoutError:
+            if self._cancelled:
+                return None
+            raise
+        finally:
+            self._waiting = None
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
@@ -65,13 +83,13 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Re
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise Problem(408, "The caller went away before the answer was complete.")
-        return working.result()
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.wait((working, leaving))
+        async with asyncio.TaskGroup() as tasks:
+            working, leaving = tasks.create_task(work), tasks.create_task(gone())
+            working.add_done_callback(lambda _: leaving.cancel())
+            leaving.add_done_callback(lambda _: working.cancel())
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    if working.cancelled():
+        raise Problem(408, "The caller went away before the answer was complete.")
+    return working.result()

@@ -8,19 +8,21 @@ rules. What OpenAI's form has no place for stands in extension fields of the mes
 import json
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
+from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field, field_validator
 
 from services.common.answering import AnswerEvent, ChatMessage, Delta, Done, Failed, Passage, Retrieval, Unsupported
 from services.common.errors import Problem, invalid_request
-from services.rag_llm.api.cancellation import unless_gone
+from services.rag_llm.answering.answers import Answers
+from services.rag_llm.api.cancellation import RunningAnswers, unless_gone
+from services.rag_llm.api.sse import event_stream
 
 MODEL = "flashback"
 MAX_QUESTION = 4000
@@ -109,12 +111,8 @@ class OpenAIRoute(APIRoute):
         return handle_with_error
 
 
-Answering = Callable[[str, list[ChatMessage]], Awaitable[AsyncGenerator[AnswerEvent]]]
-"""Answers a question in its conversation."""
-
-
-def openai_routes(answer: Answering, stream: Callable[[AsyncGenerator[str]], StreamingResponse]) -> APIRouter:
-    """The routes, answering with `answer`; `stream` makes an event stream of text."""
+def openai_routes(answers: Answers, running: RunningAnswers) -> APIRouter:
+    """The routes; each answer is one of the `running` ones while it lasts, of a session of its own."""
     routes = APIRouter(prefix="/v1", tags=["openai"], route_class=OpenAIRoute)
     started = int(time.time())
 
@@ -130,14 +128,15 @@ def openai_routes(answer: Answering, stream: Callable[[AsyncGenerator[str]], Str
         return _model(started)
 
     @routes.post("/chat/completions", response_model=None)
-    async def completions(asked: CompletionRequest, request: Request) -> StreamingResponse | dict[str, Any]:
+    async def completions(asked: CompletionRequest, request: Request) -> EventSourceResponse | dict[str, Any]:
         """A grounded answer, streamed or whole. Closing the connection ends the work."""
         _known(asked.model)
         *history, question = [message.as_chat() for message in asked.messages]
-        completion = Completion(await answer(question.content, history))
+        events = await answers.answer(question.content, history)
+        completion = Completion(running.until_cancelled(f"chat-{uuid.uuid4().hex}", 1, events))
         if asked.stream:
             usage = bool(asked.stream_options and asked.stream_options.include_usage)
-            return stream(completion.streamed(include_usage=usage))
+            return event_stream(completion.streamed(include_usage=usage))
         return await unless_gone(request, completion.whole())
 
     return routes
@@ -151,7 +150,7 @@ class Completion:
         self._id = f"chatcmpl-{uuid.uuid4().hex[:24]}"
         self._created = int(time.time())
 
-    async def streamed(self, *, include_usage: bool) -> AsyncGenerator[str]:
+    async def streamed(self, *, include_usage: bool) -> AsyncGenerator[bytes]:
         """The chunks as server-sent events. An answer that breaks off ends with an error."""
         try:
             async with aclosing(self._chunks()) as chunks:
@@ -160,7 +159,7 @@ class Completion:
                         yield _data(chunk)
         except Problem as problem:
             yield _data({"error": _error(problem)})
-        yield "data: [DONE]\n\n"
+        yield format_sse_event(data_str="[DONE]")
 
     async def whole(self) -> dict[str, Any]:
         """All chunks in one. Raises `Problem` 502 if the answer broke off."""
@@ -231,5 +230,5 @@ def _error(problem: Problem, param: str | None = None) -> dict[str, Any]:
     return {"message": problem.detail, "type": kind, "param": param, "code": str(problem.status)}
 
 
-def _data(body: dict[str, Any]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
+def _data(body: dict[str, Any]) -> bytes:
+    return format_sse_event(data_str=json.dumps(body, ensure_ascii=False))

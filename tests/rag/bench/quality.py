@@ -116,7 +116,7 @@ async def ask_all(documents: Path, cases: Sequence[Case], embedder: Embedder, co
     with tempfile.TemporaryDirectory() as folder:
         corpus, store = Corpus(documents, config.ingest), Store(Path(folder))
         knowledge = Knowledge(corpus, store, embedder, config.retrieval)
-        await knowledge.start()
+        await knowledge.index.start()
         index = store.load(signature(embedder, config.ingest))
         assert index is not None
         engine = Extractive(config.extractive)
