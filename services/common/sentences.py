@@ -16,6 +16,9 @@ _GOES_ON = re.compile(
 )
 """Ends in an abbreviation that sentencex does not know and that stands before what it belongs to."""
 
+_NO_DAY = re.compile(r"\b(?:mon|tues?|wed|thurs?|fri|sat|sun)\.\s*$")
+"""Days have a capital: somebody who sat in the sun has ended a sentence."""
+
 _LOOK_BACK = 240
 """Characters before a place from which it is clear whether a sentence ends there."""
 
@@ -27,7 +30,7 @@ def sentences(text: str, language: str = "en") -> list[str]:
     """
     found: list[str] = []
     for piece in sentencex.segment(language, text):
-        if found and (_ITEM_NUMBER.fullmatch(found[-1]) or _GOES_ON.search(found[-1][-_LOOK_BACK:])):
+        if found and (_ITEM_NUMBER.fullmatch(found[-1]) or _goes_on(found[-1][-_LOOK_BACK:])):
             found[-1] += piece
         else:
             found.append(piece)
@@ -38,3 +41,7 @@ def ends_between(before: str, after: str, language: str = "en") -> bool:
     """Whether a sentence ends where `before` does, if `after` (a word is enough) is what follows it."""
     before = before[-_LOOK_BACK:].rstrip()
     return sentences(f"{before} {after}", language)[-1] == after
+
+
+def _goes_on(text: str) -> bool:
+    return bool(_GOES_ON.search(text)) and not _NO_DAY.search(text)

@@ -11,6 +11,7 @@ from services.common.sentences import ends_between, sentences
         ("Dr. Smith arrived at 5 p.m. ", "He left. ", "The U.S. economy grew 3.5 percent."),
         ("Ask for No. 5 please. ", "See e.g. the manual. ", "It costs approx. 20 euros."),
         ("Open Mon. to Fri. from 9 a.m. to 5 p.m. daily. ", "Closed in Aug. and on Jan. 1."),
+        ("He sat. ", "She stood in the sun. ", "Open Sat. and Sun. only."),
         ('"What?" he said. ', '"Stop!" ', "And he left."),
         ("1. Open the door. ", "2. Close it."),
         ("J. R. R. Tolkien wrote it. ", "Acme Inc. makes tools."),

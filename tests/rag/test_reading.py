@@ -6,9 +6,10 @@ import io
 import pytest
 from pypdf import PdfWriter
 
+from services.rag_llm.answering.extractive.clauses import split_clauses
 from services.rag_llm.reading.documents import Unreadable
 from services.rag_llm.reading.excerpts import excerpts_of
-from services.rag_llm.reading.sentences import split_clauses, split_sentences
+from services.rag_llm.reading.sentences import split_sentences
 from tests.rag.papers import docx, new_docx, paragraph, pdf, ruled, text
 from tests.rag.reader import read, rows, said
 

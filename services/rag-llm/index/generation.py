@@ -28,8 +28,8 @@ from services.rag_llm.index.lexical import Lexical, Words
 from services.rag_llm.index.passages import Entry, Passages, to_line
 from services.rag_llm.reading.excerpts import Excerpt
 
-FORMAT = 5
-"""Grows when what is written changes its form."""
+FORMAT = 6
+"""Grows when what is written changes its form, or documents are read in another way."""
 EMBED_AT_ONCE = 512
 """Sentences that wait in memory to be embedded together: enough to sort them by length."""
 COPY_AT_ONCE = 1 << 20

@@ -5,11 +5,12 @@ from collections.abc import AsyncGenerator, Sequence
 
 from services.common.answering import AnswerEvent, Delta, Done, Retrieval
 from services.rag_llm.answering.engine import passage_of
+from services.rag_llm.answering.extractive.clauses import split_clauses
 from services.rag_llm.answering.extractive.composing import Cited, Question, compose
 from services.rag_llm.answering.knowledge import Found
 from services.rag_llm.answering.router import Route
 from services.rag_llm.index.terms import STOPWORDS, terms
-from services.rag_llm.reading.sentences import split_clauses, split_sentences
+from services.rag_llm.reading.sentences import split_sentences
 from services.rag_llm.settings import ExtractiveConfig
 
 MAX_NAMED = 3
