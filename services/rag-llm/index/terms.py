@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import Stemmer
+
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|[^\W_]+(?:[.'’][^\W_]+)*")
 STOPWORDS = frozenset(
     """a about all also am an and any anything are aren't as at be been being but by can can't could did didn't do does
@@ -22,6 +24,9 @@ _SMALL = """zero one two three four five six seven eight nine ten eleven twelve 
     seventeen eighteen nineteen"""
 _UNITS = {word: n for n, word in enumerate(_SMALL.split())}
 _TENS = {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}  # noqa: SIM905  # a list of words reads better as words
+
+
+_STEMMER = Stemmer.Stemmer("english", 0)  # 0: its own cache is off; threads share it under the GIL
 
 
 @functools.lru_cache(maxsize=50_000)
@@ -54,7 +59,10 @@ def terms(text: str) -> list[str]:
 
 
 def in_digits(said: Sequence[str]) -> Iterator[str]:
-    """Number words as digits: `twenty twenty five`, said of a year, is 2025, `two` is 2. `one` alone stays a word."""
+    """Number words as digits: `twenty twenty five`, said of a year, is 2025, `two` is 2. `one` alone stays a word.
+
+    By hand: text2num makes 20 25 of that year and 2nd of a second, and leaves `zero` as it is.
+    """
     at = 0
     while at < len(said):
         groups: list[int] = []
@@ -78,29 +86,9 @@ def in_digits(said: Sequence[str]) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
-    """A light stemmer: plural, -ing, -ed, -ly and a final e go; after steps 1 and 5 of Porter (1980)."""
+    """The word without its ending, by Porter's second stemmer for English; what holds digits stays as it is."""
     word = word.removesuffix("'s")
-    if len(word) <= 3 or not word.isalpha():
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        word = word[:-3] + "y"
-    elif word.endswith(("sses", "shes", "ches", "xes", "zes")):
-        word = word[:-2]
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    for ending in ("ing", "ed"):
-        root = word.removesuffix(ending)
-        if root != word and len(root) >= 3 and any(c in "aeiouy" for c in root):
-            doubled = root[-1] == root[-2] and root[-1] not in "lsz"
-            word = root[:-1] if doubled else root
-            break
-    if word.endswith("ll") and len(word) > 5:  # cancelled, install
-        word = word[:-1]
-    if word.endswith("ly") and len(word) > 5:
-        word = word[:-2]
-    if word.endswith("e") and len(word) > 3:
-        word = word[:-1]
-    return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
+    return str(_STEMMER.stemWord(word)) if word.isalpha() else word
 
 
 _GROUPS = Path(__file__).with_name("synonyms.txt").read_text("utf-8")

@@ -6,18 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.rag_llm.index.terms import terms
+from services.rag_llm.index.terms import in_digits, terms
 from services.rag_llm.reading.sentences import split_sentences
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
-_COUNTED = {
-    word: str(number)
-    for number, word in enumerate(
-        """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-        seventeen eighteen nineteen twenty""".split()  # noqa: SIM905  # a list of words reads better as words
-    )
-}
 _NAME = re.compile(r"(?<=[^.!?:\s] )[A-ZÀ-ÖØ-Þ][\w'’-]+")
 _CLAIMS_NOTHING = frozenset(terms("yes no sure certainly correct exactly right okay hello hi sorry unfortunately"))
 _ABSTAINS = re.compile(
@@ -91,8 +84,8 @@ def doubt(sentence: str, cited: Sequence[str], share: float) -> str:
 def _numbers(text: str, spelt: str = "") -> dict[str, None]:
     """The numbers in digits and words, spelt alike, in order. "One" is a number only where it is `spelt`."""
     found = [_plain(number) for number in _NUMBER.findall(text)]
-    words = re.findall(r"[a-z]+", text.lower())
-    return dict.fromkeys(found + [_COUNTED[w] for w in words if w in _COUNTED and (w != "one" or w == spelt)])
+    said = ["1" if word == spelt else word for word in re.findall(r"[a-z]+", text.lower())]
+    return dict.fromkeys(found + [word for word in in_digits(said) if word.isdigit()])
 
 
 def _plain(number: str) -> str:

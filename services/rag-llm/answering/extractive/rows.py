@@ -21,6 +21,7 @@ _MONEY_NAMES = frozenset(
         "price deposit charge surcharge amount tariff salary bonus discount refund rebate tax rent saving premium total"
     )
 )
+_PRICE, _WEIGHT = terms("price"), terms("weight")
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 _DAYS = re.compile(rf"{_WEEKDAY}(?:\s*(?:,|and|&|to|-|–|until|through)\s*{_WEEKDAY})*", re.IGNORECASE)
 _HOURS = re.compile(
@@ -94,7 +95,7 @@ def _asked(cells: Sequence[tuple[str, str]], question: str) -> list[tuple[str, s
     if named:
         # "What does a bicycle cost" asks for the price under that name, and not for the fare as well.
         prices = [cell for cell in named if _says_for_whom(*cell)]
-        return [cell for cell in named if not prices or terms(cell[0]) != ["pric"]]
+        return [cell for cell in named if not prices or terms(cell[0]) != _PRICE]
     shares = [len(asked & f) / len(f) if f else 0.0 for f in found]
     return [cell for cell, share in zip(cells, shares, strict=True) if share == max(shares) > 0]
 
@@ -108,12 +109,12 @@ def _of_form(cells: Sequence[tuple[str, str]], question: str) -> list[tuple[str,
 def _sentence(subject: str, name: str, value: str) -> str:
     found = terms(name)
     plural = _is_plural(subject)
-    if found == ["weight"]:
+    if found == _WEIGHT:
         return _ended(f"{subject or 'It'} {'weigh' if plural else 'weighs'} {value}")
     long = len(subject.split()) > 5 or " to " in subject
     if _MONEY.search(value) and not long and subject:
         verb = "cost" if plural else "costs"
-        if not name or found == ["pric"]:
+        if not name or found == _PRICE:
             return _ended(f"{subject} {verb} {value}")
         if _says_for_whom(name, value):
             return _ended(f"{subject} {verb} {value} for {_lower(name)}")

@@ -12,7 +12,8 @@ Name = tuple[str, ...]
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _CODE = re.compile(r"[a-z]+\d+[a-z]?|\d+[a-z]+\d*")
-UNITS = frozenset("day hour minut week month year euro dollar second page time degre percent person people".split())  # noqa: SIM905  # a list of words reads better as words
+UNITS = frozenset(terms("day hour minute week month year euro dollar second page time degree percent person people"))
+"""What a number before it counts: `5 days` is no model."""
 
 
 def families(titles: Iterable[str]) -> Mapping[str, frozenset[str]]:

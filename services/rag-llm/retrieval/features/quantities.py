@@ -5,19 +5,19 @@ import re
 from services.rag_llm.index.terms import in_digits, stem
 
 _UNITS: dict[str, dict[str, float]] = {
-    "time": {"second": 1, "minut": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2.63e6, "year": 3.156e7}
+    "time": {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2.63e6, "year": 3.156e7}
     | {"s": 1, "min": 60, "h": 3600},
     "mass": {"mg": 1e-6, "g": 1e-3, "kg": 1, "t": 1000, "gram": 1e-3, "kilogram": 1, "kilo": 1, "ton": 1000},
-    "length": {"mm": 1e-3, "cm": 1e-2, "m": 1, "km": 1000, "millimetr": 1e-3, "centimetr": 1e-2, "metr": 1}
-    | {"kilometr": 1000, "meter": 1, "kilometer": 1000},
-    "volume": {"ml": 1e-3, "cl": 1e-2, "l": 1, "litr": 1, "liter": 1, "millilitr": 1e-3},
+    "length": {"mm": 1e-3, "cm": 1e-2, "m": 1, "km": 1000, "millimetre": 1e-3, "centimetre": 1e-2, "metre": 1}
+    | {"kilometre": 1000, "meter": 1, "kilometer": 1000},
+    "volume": {"ml": 1e-3, "cl": 1e-2, "l": 1, "litre": 1, "liter": 1, "millilitre": 1e-3},
     "data": {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12},
     "power": {"w": 1, "kw": 1000, "watt": 1, "kilowatt": 1000},
     "euros": {"€": 1, "euro": 1, "cent": 0.01},
     "dollars": {"$": 1, "dollar": 1},
     "pounds": {"£": 1, "pound": 1, "pence": 0.01},
 }
-_KNOWN = {unit: (dimension, factor) for dimension, units in _UNITS.items() for unit, factor in units.items()}
+_KNOWN = {stem(unit): (dimension, factor) for dimension, units in _UNITS.items() for unit, factor in units.items()}
 _NUMBERS = {"": 1.0, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d\d))?(?: ?(am|pm))?", re.IGNORECASE)
 _BEFORE = re.compile(r"(?:(?:about|around|approximately|from|up to|only|over|under|at least|at most|ca\.?|[~≈<>]) ?)?")
