@@ -4,17 +4,32 @@ Everything that goes wrong is a `ServerAway` in our own words. What the server s
 key, so it is logged at debug and goes no further.
 """
 
-import json
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    AsyncStream,
+    Omit,
+    RequestOptions,
+    omit,
+)
+from openai.types.chat import ChatCompletionChunk
 
 from services.common.logs import logger
 from services.rag_llm.answering.chat.prompt import Prompt
 from services.rag_llm.settings import RagSettings, VllmConfig
+
+_NO_KEY = "none"
+"""The library asks for a key; the header that it would stand in is left out."""
+_NO_COMPLETION = "The model's server sent what is no chat completion; see VLLM_URL."
 
 
 class ServerAway(Exception):
@@ -45,37 +60,53 @@ class Part:
     usage: dict[str, int] = field(default_factory=dict)
 
 
-class ChatServer:
+class ChatClient:
     """One server's address and its open connections."""
 
     def __init__(self, settings: RagSettings, config: VllmConfig) -> None:
         self._config, self._model = config, settings.vllm_model
-        self._address = settings.vllm_url.rstrip("/")
-        self._place = httpx.URL(self._address).netloc.decode()  # without a name and password that it may hold
+        address = settings.vllm_url.rstrip("/")
+        self._place = httpx2.URL(address).netloc.decode()  # without a name and password that it may hold
+        self._tokenize = f"{address.removesuffix('/v1')}/tokenize"
+        timeout = httpx2.Timeout(config.stall_timeout_s, connect=config.connect_timeout_s)
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=64)
         key = settings.vllm_api_key
-        self._http = httpx.AsyncClient(
-            base_url=f"{self._address}/",
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(config.stall_timeout_s, connect=config.connect_timeout_s),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+        self._openai = AsyncOpenAI(
+            base_url=address,
+            api_key=key or _NO_KEY,
+            # Tries and their time are counted by whoever asks: retries in here would wait unseen.
+            max_retries=0,
+            timeout=timeout,
+            # Neither a proxy nor a certificate that the environment names: VLLM_URL says where the server is.
+            http_client=httpx2.AsyncClient(timeout=timeout, limits=limits, trust_env=False),
         )
+        self._headers = _headers(key)
+        self._options: RequestOptions = {"headers": self._headers}
         self._served: Served | None = None
         self._counts = True
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._openai.close()
 
     def forget(self) -> None:
         """Ask anew what is served: a server that comes back may be another one."""
         self._served, self._counts = None, True
 
     async def served(self) -> Served:
-        """`VLLM_MODEL`, else the first model that the server lists, with the server's own limit."""
+        """`VLLM_MODEL`, else the first model that the server lists, with the server's own limit.
+
+        Raises `ServerAway`, as all that asks the server does.
+        """
         if self._served is None:
-            async with self._answer(self._http.build_request("GET", "models")) as response:
-                if not response.is_success and not self._model:
-                    raise ServerAway(f"The model's server lists no models ({response.status_code}); set VLLM_MODEL.")
-                listed = _models(await response.aread())
+            listed: dict[str, int | None] = {}
+            try:
+                with self._failing():
+                    listed = _models(await self._openai.get("/models", cast_to=httpx2.Response, options=self._options))
+            except APIStatusError as refused:
+                if not self._model:
+                    raise ServerAway(
+                        f"The model's server lists no models ({refused.status_code}); set VLLM_MODEL."
+                    ) from None
             model = self._model or next(iter(listed), "")
             if not model:
                 raise ServerAway("The model's server lists no models; set VLLM_MODEL.")
@@ -86,20 +117,20 @@ class ChatServer:
         """How many tokens the server makes of it; None: it does not count for others. vLLM's `/tokenize`."""
         if not self._counts:
             return None
-        address = f"{self._address.removesuffix('/v1')}/tokenize"
         body = {"model": model, "messages": prompt}
-        async with self._answer(self._http.build_request("POST", address, json=body)) as response:
-            if response.is_success:
-                try:
-                    return int(json.loads(await response.aread())["count"])
-                except (ValueError, LookupError, TypeError):
-                    pass
-        self._counts = False
-        return None
+        with self._failing():
+            try:
+                counted = await self._openai.post(
+                    self._tokenize, cast_to=httpx2.Response, body=body, options=self._options
+                )
+                return int(counted.json()["count"])
+            except (APIStatusError, ValueError, LookupError, TypeError):
+                self._counts = False
+                return None
 
     async def complete(self, model: str, prompt: Prompt) -> AsyncGenerator[Part]:
         """The completion as it is written. Closing the iterator closes the connection, which stops the model."""
-        body = self._config.extra_body | {
+        asked: dict[str, Any] = {
             "model": model,
             "messages": prompt,
             "stream": True,
@@ -107,65 +138,74 @@ class ChatServer:
             "temperature": self._config.temperature,
             "max_tokens": self._config.max_tokens,
         }
-        async with self._answer(self._http.build_request("POST", "chat/completions", json=body)) as response:
-            if not response.is_success:
-                raise _refusal(response, model, await response.aread())
-            ended = False
-            async for line in response.aiter_lines():
-                if not line.startswith("data:"):
-                    continue
-                data = line.removeprefix("data:").strip()
-                if data == "[DONE]":
-                    return
-                part = _part(data)
-                ended = ended or bool(part.finish)
-                yield part
-            if not ended:  # not every server takes leave with [DONE]
-                raise ServerAway("The model's server closed the stream before the end.", after_s=0)
-
-    @asynccontextmanager
-    async def _answer(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        try:
-            response = await self._http.send(request, stream=True)
+        more = {name: value for name, value in self._config.extra_body.items() if name not in asked}
+        ended = False
+        with self._failing():
             try:
-                yield response
-            finally:
-                await response.aclose()
-        except httpx.TimeoutException as slow:
-            raise ServerAway(f"The model's server at {self._place} is too slow ({type(slow).__name__}).") from slow
-        except httpx.HTTPError as error:  # its own words may hold the key
-            raise ServerAway(
-                f"The model's server at {self._place} is away ({type(error).__name__}).", after_s=0
-            ) from error
+                stream: AsyncStream[ChatCompletionChunk] = await self._openai.chat.completions.create(
+                    **asked, extra_headers=self._headers, extra_body=more
+                )
+            except APIStatusError as refused:
+                raise _refusal(refused.response, model) from None
+            async with stream:
+                async for chunk in stream:
+                    part = _part(chunk)
+                    ended = ended or bool(part.finish)
+                    yield part
+        if not ended:
+            raise ServerAway("The model's server closed the stream before the end.", after_s=0)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What the library raises, except for a status, as `ServerAway`; its words may quote the prompt and the key."""
+        try:
+            yield
+        except APITimeoutError as slow:
+            raise ServerAway(f"The model's server at {self._place} is too slow ({_cause(slow)}).") from slow
+        except APIConnectionError as error:
+            raise ServerAway(f"The model's server at {self._place} is away ({_cause(error)}).", after_s=0) from error
+        except APIStatusError:  # a refusal means something else to each call
+            raise
+        except APIError as error:
+            logger().debug("the model's server reports an error", said=str(error.body)[:2000])
+            raise ServerAway("The model's server reports an error in the middle of the stream.", after_s=0) from None
+        except ValueError:
+            raise ServerAway(_NO_COMPLETION) from None
 
 
-def _part(data: str) -> Part:
+def _headers(key: str) -> dict[str, str | Omit]:
+    """Without what the library takes from the environment of somebody who uses OpenAI's own server as well."""
+    without = {"OpenAI-Organization": omit, "OpenAI-Project": omit}
+    return {**without} if key else {**without, "Authorization": omit}
+
+
+def _cause(error: APIConnectionError) -> str:
+    return type(error.__cause__ or error).__name__
+
+
+def _part(chunk: ChatCompletionChunk) -> Part:
     try:
-        body = json.loads(data)
-        if body.get("error"):
-            logger().debug("the model's server reports an error", said=data[:2000])
-            raise ServerAway("The model's server reports an error in the middle of the stream.", after_s=0)
-        choice: dict[str, Any] = (body.get("choices") or [{}])[0]
+        body = chunk.to_dict(warnings=False)
+        choice: dict[str, Any] = (body.get("choices") or [{}])[0]  # type: ignore[index]  # read as it came
         words = str((choice.get("delta") or {}).get("content") or "")
-        usage = {k: v for k, v in (body.get("usage") or {}).items() if isinstance(v, int)}
+        usage = {k: v for k, v in (body.get("usage") or {}).items() if isinstance(v, int)}  # type: ignore[attr-defined]
         # Half of a surrogate pair is no text that could be sent on.
         return Part(words.encode("utf-8", "replace").decode(), str(choice.get("finish_reason") or ""), usage)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ServerAway("The model's server sent what is no chat completion; see VLLM_URL.") from error
+        raise ServerAway(_NO_COMPLETION) from error
 
 
-def _models(body: bytes) -> dict[str, int | None]:
+def _models(response: httpx2.Response) -> dict[str, int | None]:
     """Model to its limit, in the order listed; empty where that is no list of models."""
     try:
-        listed = [(str(model["id"]), model.get("max_model_len")) for model in json.loads(body)["data"]]
+        listed = [(str(model["id"]), model.get("max_model_len")) for model in response.json()["data"]]
     except (ValueError, LookupError, TypeError, AttributeError):
         return {}
     return {name: limit if isinstance(limit, int) and limit > 0 else None for name, limit in listed}
 
 
-def _refusal(response: httpx.Response, model: str, body: bytes) -> ServerAway:
-    said = body.decode("utf-8", "replace")
-    status = response.status_code
+def _refusal(response: httpx2.Response, model: str) -> ServerAway:
+    said, status = response.text, response.status_code
     logger().debug("the model's server refuses", status=status, said=said[:2000])
     match status:
         case 400 | 413 | 422 if "context" in said or "max_tokens" in said:
@@ -182,7 +222,7 @@ def _refusal(response: httpx.Response, model: str, body: bytes) -> ServerAway:
             return ServerAway(f"The model's server refused ({status}); LOG_LEVEL=debug shows its words.")
 
 
-def _retry_after(response: httpx.Response) -> float:
+def _retry_after(response: httpx2.Response) -> float:
     """Seconds; a date, or nothing, is taken as now."""
     try:
         return max(0.0, float(response.headers.get("retry-after", "0")))

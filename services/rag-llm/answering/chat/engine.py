@@ -12,7 +12,7 @@ from services.common.answering import AnswerEvent, Delta, Done, Failed, Retrieva
 from services.common.logs import logger
 from services.common.metrics import LLM_FALLBACKS_TOTAL
 from services.rag_llm.answering.chat.citations import Markers
-from services.rag_llm.answering.chat.client import ChatServer, Part, ServerAway
+from services.rag_llm.answering.chat.client import ChatClient, Part, ServerAway
 from services.rag_llm.answering.chat.grounding import Sentence, Sentences, doubt
 from services.rag_llm.answering.chat.prompt import Prompt, likely_tokens, most_tokens, prompts
 from services.rag_llm.answering.engine import AnswerEngine, passage_of
@@ -34,7 +34,7 @@ class Vllm:
 
     def __init__(self, settings: RagSettings, config: VllmConfig, fallback: AnswerEngine) -> None:
         self._config, self._fallback = config, fallback
-        self._server = ChatServer(settings, config)
+        self._server = ChatClient(settings, config)
         self._well = True  # the last answer came from the server
 
     async def answer(self, found: Found) -> AsyncGenerator[AnswerEvent]:
