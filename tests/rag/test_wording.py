@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.rag_llm.answering.extractive.engine import subjects
+from services.rag_llm.answering.extractive.abstaining import subjects
 from services.rag_llm.answering.extractive.naming import named
 from services.rag_llm.answering.extractive.rows import say_row
 from services.rag_llm.reading.tables import Row

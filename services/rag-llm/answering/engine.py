@@ -27,6 +27,6 @@ def passage_of(hit: Hit, quoted: Sequence[str] = ()) -> Passage:
         id=excerpt.id,
         source=excerpt.source,
         title=excerpt.path,
-        score=round(hit.best.worth, 4),
+        score=round(hit.best.score, 4),
         quote=" ".join(quoted) or hit.best.text,
     )

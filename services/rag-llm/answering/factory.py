@@ -12,6 +12,6 @@ def open_engine(settings: RagSettings, config: Config) -> AnswerEngine:
         case "extractive":
             return extractive
         case "vllm":
-            from services.rag_llm.answering.chat.engine import Vllm
+            from services.rag_llm.answering.chat.engine import ChatEngine
 
-            return Vllm(settings, config.vllm, fallback=extractive)
+            return ChatEngine(settings, config.vllm, fallback=extractive)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from services.rag_llm.index import dense
 from services.rag_llm.index.embedding.embedder import Embedder
 from services.rag_llm.index.index import Index
-from services.rag_llm.index.lexical import Lexical, Words
+from services.rag_llm.index.lexical import Lexical, TermLists
 from services.rag_llm.index.passages import Entry, Passages, to_line
 from services.rag_llm.reading.excerpts import Excerpt
 
@@ -47,7 +47,7 @@ class Writer:
         self._entries: list[Entry] = []
         self._line_starts = array("q", [0])
         self._sentence_starts = array("q", [0])
-        self._words = Words()
+        self._terms = TermLists()
         self._waiting: list[str] = []
 
     @property
@@ -64,7 +64,7 @@ class Writer:
             self._lines.write(line)
             self._line_starts.append(self._line_starts[-1] + len(line))
             self._sentence_starts.append(self._sentence_starts[-1] + len(excerpt.sentences))
-            self._words.add(f"{excerpt.path} {excerpt.text}")
+            self._terms.add(f"{excerpt.path} {excerpt.text}")
             self._waiting += excerpt.in_context()
             if len(self._waiting) >= EMBED_AT_ONCE:
                 self.embed()
@@ -94,19 +94,19 @@ class Writer:
                 row = index.vectors.shape[1] * index.vectors.itemsize
                 _copy(vectors, first_sentence * row, sentence * row, self._vectors)
                 _continue(self._sentence_starts, index.starts[first : passage + 1])
-                self._words.keep(index.lexical, first, passage)
+                self._terms.keep(index.lexical, first, passage)
 
     def finish(self, before: Index | None) -> None:
         """Write what is left. `before` lends what was trained for its search. The folder is whole when this returns."""
         self.embed()
         self.close()
         _save_lines(self.folder / "documents.jsonl", (json.dumps(asdict(entry)) for entry in self._entries))
-        _save_lines(self.folder / "vocabulary.txt", self._words.vocabulary)
+        _save_lines(self.folder / "vocabulary.txt", self._terms.vocabulary)
         for name, numbers in (
             ("passages", self._line_starts),
             ("sentences", self._sentence_starts),
-            ("words", self._words.ids),
-            ("words_starts", self._words.starts),
+            ("words", self._terms.ids),
+            ("words_starts", self._terms.starts),
         ):
             np.save(self.folder / f"{name}.npy", np.asarray(numbers))
         old = before.folder / "dense.faiss" if before else None

@@ -13,7 +13,7 @@ from services.rag_llm.index.terms import terms
 Ids = NDArray[np.int32]
 
 
-class Words:
+class TermLists:
     """The terms of texts as numbers: `ids` of all texts one after the other, `starts` of each one, `vocabulary`.
 
     A number is the place of its term in the vocabulary. Many texts take four bytes a word here.

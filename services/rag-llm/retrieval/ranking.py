@@ -60,7 +60,7 @@ NEWEST_BONUS = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sentence:
+class RankedSentence:
     """One sentence of a candidate. `worth` decides, and whether it `answers`; the others are what it is made of.
 
     `coverage`: the share of the question's words that it and its headings hold; `missing`: those that they do not.
@@ -77,14 +77,14 @@ class Sentence:
     gives: bool
     misnamed: float
     adjusted: Mapping[str, float]
-    worth: float
+    score: float
     answers: bool
     vector: NDArray[np.float32]
     leader: Leader | None = None
 
 
-class Scales:
-    """Weighs the sentences of the candidates for one question."""
+class Ranker:
+    """Ranks the sentences of the candidates for one question."""
 
     def __init__(
         self,
@@ -111,10 +111,10 @@ class Scales:
         ]
         self._newest = 0 if newest(query.weights) else max(map(newest, paths), default=0)
 
-    def weigh(self, excerpt: Excerpt, vectors: Vectors) -> tuple[Sentence, ...]:
+    def rank(self, excerpt: Excerpt, vectors: Vectors) -> tuple[RankedSentence, ...]:
         """The sentences of an excerpt; `vectors` are theirs."""
         path, everything = terms(excerpt.path), terms(excerpt.text)
-        weighed: list[Sentence] = []
+        ranked: list[RankedSentence] = []
         lead: set[str] = set()
         for at, (text, vector) in enumerate(zip(excerpt.sentences, vectors, strict=True)):
             row = excerpt.rows[at] if excerpt.rows else ()
@@ -136,16 +136,16 @@ class Scales:
             adjusted |= {"thing": -THING_PENALTY * any(credit.get(thing, 1.0) < NEAR_SHARE for thing in self._things)}
             adjusted |= self._of_document(excerpt, path, text)
             adjusted |= self._of_row(row, given, leader) if row else {}
-            worth = similarity + self._config.coverage_weight * coverage + sum(adjusted.values())
+            score = similarity + self._config.coverage_weight * coverage + sum(adjusted.values())
             missing = tuple(self._query.meant[term] for term, share in credit.items() if share < NEAR_SHARE)
-            answers = worth >= self._config.answer_threshold
+            answers = score >= self._config.answer_threshold
             adjusted = {why: by for why, by in adjusted.items() if by}
-            weighed.append(
-                Sentence(
-                    text, at, similarity, coverage, missing, given, misnamed, adjusted, worth, answers, vector, leader
+            ranked.append(
+                RankedSentence(
+                    text, at, similarity, coverage, missing, given, misnamed, adjusted, score, answers, vector, leader
                 )
             )
-        return tuple(weighed)
+        return tuple(ranked)
 
     def _credit(
         self, own: Collection[str], lead: Collection[str], path: Collection[str], near: Collection[str], given: bool

@@ -1,26 +1,26 @@
-"""Hybrid retrieval: sentences by meaning and passages by words, fused, then weighed sentence by sentence.
+"""Hybrid retrieval: sentences by meaning and passages by words, fused, then ranked sentence by sentence.
 
-Fusion is reciprocal rank fusion (Cormack, Clarke & Büttcher, 2009). Each candidate's sentences are then weighed
-against the question, so that the same number decides what comes first, what is quoted and whether there is an answer.
+One score of a sentence decides what comes first, what is quoted and whether there is an answer.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.rag_llm.index.index import Index
 from services.rag_llm.index.terms import content
 from services.rag_llm.reading.excerpts import Excerpt
+from services.rag_llm.retrieval.comparing import leading_rows
 from services.rag_llm.retrieval.features.forms import STRICT
-from services.rag_llm.retrieval.features.superlatives import MOST_ROWS, Leader, asked_extreme, leaders
 from services.rag_llm.retrieval.follow_ups import Asked
+from services.rag_llm.retrieval.fusion import fuse
+from services.rag_llm.retrieval.lexicon import Lexicon
 from services.rag_llm.retrieval.meanings import MOST, Meanings
-from services.rag_llm.retrieval.query import Lexicon, Query, understand
-from services.rag_llm.retrieval.ranking import Scales, Sentence
+from services.rag_llm.retrieval.query import Query, understand
+from services.rag_llm.retrieval.ranking import RankedSentence, Ranker
 from services.rag_llm.retrieval.spelling import is_english
 from services.rag_llm.settings import RetrievalConfig
 
-FEWEST_WEIGHED = 16
+FEWEST_RANKED = 16
 """Passages that are weighed, however few are wanted."""
 MOST_PREPARED = 3000
 """Passages of a corpus whose words are made known before the first question; in a larger one questions do that."""
@@ -31,13 +31,13 @@ class Hit:
     """A retrieved excerpt; `fused` is its score from both rankings, `words` its BM25 score."""
 
     excerpt: Excerpt
-    sentences: tuple[Sentence, ...]
+    sentences: tuple[RankedSentence, ...]
     fused: float
     words: float
 
     @property
-    def best(self) -> Sentence:
-        return max(self.sentences, key=lambda sentence: sentence.worth)
+    def best(self) -> RankedSentence:
+        return max(self.sentences, key=lambda sentence: sentence.score)
 
 
 class Retriever:
@@ -62,65 +62,20 @@ class Retriever:
 
     def search(self, index: Index, query: Query, k: int) -> list[Hit]:
         """The best `k` excerpts, by the worth of their best sentence."""
-        fused: dict[int, float] = defaultdict(float)
         by_meaning = index.nearest(query.vector, self._config.candidates)
         by_words = index.lexical.search(list(query.weights), self._config.candidates)
-        for ranking in (by_meaning, by_words):
-            for rank, (row, _) in enumerate(ranking, start=1):
-                fused[row] += 1 / (self._config.rrf_k + rank)
+        fused = fuse((by_meaning, by_words), self._config.rrf_k)
         scores = dict(by_words)
-        likely = sorted(fused, key=lambda row: -fused[row])[: max(2 * k, FEWEST_WEIGHED)]
+        likely = sorted(fused, key=lambda row: -fused[row])[: max(2 * k, FEWEST_RANKED)]
         excerpts = {row: index.excerpts[row] for row in likely}
         self._meanings.learn(word for excerpt in excerpts.values() for word in _content(excerpt))
-        leading = _leading(index, query.text, excerpts)
-        scales = Scales(query, excerpts.values(), self._meanings, self._config, leading)
+        leading = leading_rows(index, query.text, excerpts)
+        ranker = Ranker(query, excerpts.values(), self._meanings, self._config, leading)
         hits = [
-            Hit(excerpt, scales.weigh(excerpt, index.sentence_vectors(row)), fused[row], scores.get(row, 0.0))
+            Hit(excerpt, ranker.rank(excerpt, index.sentence_vectors(row)), fused[row], scores.get(row, 0.0))
             for row, excerpt in excerpts.items()
         ]
-        return sorted(hits, key=lambda hit: -hit.best.worth)[:k]
-
-
-def _leading(index: Index, question: str, excerpts: dict[int, Excerpt]) -> Mapping[tuple[str, int], Leader]:
-    """What a superlative in the question asks for, in the tables of these excerpts, by excerpt and place in it.
-
-    A table may go on in other excerpts, which are compared as well; those that lead join the candidates.
-    """
-    extreme = asked_extreme(question)
-    leading: dict[tuple[str, int], Leader] = {}
-    compared: set[int] = set()
-    for row in [*excerpts] if extreme else ():
-        if row in compared or not any(excerpts[row].rows):
-            continue
-        table = [*_table(index, row)]
-        compared.update(table)
-        lines = [(at, place, cells) for at in table for place, cells in enumerate(index.excerpts[at].rows) if cells]
-        for leader in leaders(extreme, question, [cells for _, _, cells in lines]) if extreme else ():
-            at, place, _ = lines[leader.at]
-            excerpts[at] = index.excerpts[at]
-            leading[excerpts[at].id, place] = leader
-    return leading
-
-
-def _table(index: Index, row: int) -> range:
-    """The excerpts around this one that belong to the same table: of the same section, their rows of the same first
-    column."""
-
-    def same(at: int) -> bool:
-        other = index.excerpts[at]
-        return (other.source, other.headings, _first_column(other)) == here
-
-    excerpt = index.excerpts[row]
-    here = (excerpt.source, excerpt.headings, _first_column(excerpt))
-    start = next(
-        (at + 1 for at in range(row - 1, max(row - MOST_ROWS, -1), -1) if not same(at)), max(row - MOST_ROWS, 0)
-    )
-    last = min(row + MOST_ROWS, len(index.excerpts))
-    return range(start, next((at for at in range(row + 1, last) if not same(at)), last))
-
-
-def _first_column(excerpt: Excerpt) -> str | None:
-    return next((row[0][0] for row in excerpt.rows if row), None)
+        return sorted(hits, key=lambda hit: -hit.best.score)[:k]
 
 
 def why(hits: Sequence[Hit], query: Query) -> str:

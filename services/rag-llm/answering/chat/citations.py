@@ -10,7 +10,7 @@ Piece = tuple[str, list[int]]
 """Words to say, and the numbers cited right after them."""
 
 
-class Markers:
+class CitationMarkers:
     """Takes the stream in, gives it back without markers.
 
     What may still become a marker is held back until that is decided, with the stop and the space before it: so a

@@ -11,9 +11,9 @@ from contextlib import aclosing
 from services.common.answering import AnswerEvent, Delta, Done, Failed, Retrieval, Unsupported
 from services.common.logs import logger
 from services.common.metrics import LLM_FALLBACKS_TOTAL
-from services.rag_llm.answering.chat.citations import Markers
+from services.rag_llm.answering.chat.citations import CitationMarkers
 from services.rag_llm.answering.chat.client import ChatClient, Part, ServerAway
-from services.rag_llm.answering.chat.grounding import Sentence, Sentences, doubt
+from services.rag_llm.answering.chat.grounding import CitedSentence, CitedSentences, doubt
 from services.rag_llm.answering.chat.prompt import Prompt, likely_tokens, most_tokens, prompts
 from services.rag_llm.answering.engine import AnswerEngine, passage_of
 from services.rag_llm.answering.knowledge import Found
@@ -27,7 +27,7 @@ SMALL_TALK = frozenset(
 """What a model may answer without a passage; for anything else it would make something up."""
 
 
-class Vllm:
+class ChatEngine:
     """`fallback` answers while the server cannot."""
 
     name = "vllm"
@@ -71,7 +71,7 @@ class Vllm:
 
     async def _grounded(self, found: Found) -> AsyncGenerator[AnswerEvent]:
         """The model's words with their citations, and what no passage bears out. Raises `ServerAway`."""
-        markers, written = Markers(), _Written(found.hits, self._config.support_share)
+        markers, written = CitationMarkers(), _Written(found.hits, self._config.support_share)
         usage: dict[str, int] = {}
         finish = ""
         async with aclosing(self._completion(found)) as parts:
@@ -144,7 +144,7 @@ class _Written:
         self._ids = [hit.excerpt.id for hit in hits]
         self._texts = [f"{hit.excerpt.path} {hit.excerpt.text}" for hit in hits]
         self._share = share
-        self._sentences = Sentences()
+        self._sentences = CitedSentences()
         self.nothing = True
 
     def add(self, words: str, numbers: Sequence[int]) -> list[AnswerEvent]:
@@ -160,7 +160,7 @@ class _Written:
         """Doubts about the last sentence."""
         return self._doubts(self._sentences.end())
 
-    def _doubts(self, sentences: Sequence[Sentence]) -> list[AnswerEvent]:
+    def _doubts(self, sentences: Sequence[CitedSentence]) -> list[AnswerEvent]:
         if not self._ids:  # small talk
             return []
         doubts = [(s.text, doubt(s.text, [self._texts[n - 1] for n in s.cited], self._share)) for s in sentences]

@@ -25,21 +25,21 @@ _TELLS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class CitedSentence:
     """A sentence of the answer, and the numbers of the passages that it cites."""
 
     text: str
     cited: tuple[int, ...]
 
 
-class Sentences:
+class CitedSentences:
     """Puts the pieces of an answer together to sentences with their citations."""
 
     def __init__(self) -> None:
         self._text = ""
         self._cited: list[int] = []
 
-    def feed(self, words: str, cited: Sequence[int]) -> list[Sentence]:
+    def feed(self, words: str, cited: Sequence[int]) -> list[CitedSentence]:
         """The sentences that are now known to have ended; `cited` comes right after the words."""
         self._text += words
         *ended, open_one = split_sentences(self._text) or [""]
@@ -47,14 +47,14 @@ class Sentences:
             self._cited += cited
             return []
         # What was cited before belongs to the sentence that was open; what is cited now to the one that is.
-        finished = [Sentence(ended[0], tuple(self._cited)), *(Sentence(text, ()) for text in ended[1:])]
+        finished = [CitedSentence(ended[0], tuple(self._cited)), *(CitedSentence(text, ()) for text in ended[1:])]
         gap = " " if self._text[-1].isspace() else ""
         self._text, self._cited = open_one + gap, list(cited)
         return finished
 
-    def end(self) -> list[Sentence]:
+    def end(self) -> list[CitedSentence]:
         """The last one."""
-        return [Sentence(text, tuple(self._cited)) for text in split_sentences(self._text)]
+        return [CitedSentence(text, tuple(self._cited)) for text in split_sentences(self._text)]
 
 
 def doubt(sentence: str, cited: Sequence[str], share: float) -> str:

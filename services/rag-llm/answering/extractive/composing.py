@@ -10,7 +10,8 @@ from services.rag_llm.index.terms import terms
 from services.rag_llm.reading.excerpts import Excerpt, leans_on_previous
 from services.rag_llm.reading.tables import Row
 from services.rag_llm.retrieval.features.forms import STRICT
-from services.rag_llm.retrieval.ranking import Sentence
+from services.rag_llm.retrieval.query import Query
+from services.rag_llm.retrieval.ranking import RankedSentence
 from services.rag_llm.retrieval.retriever import Hit
 from services.rag_llm.settings import ExtractiveConfig
 
@@ -24,15 +25,6 @@ _LINK = re.compile(r"(?:however|but|and|also|moreover|furthermore|in addition|th
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is answered: the question as it was read, the one before where it leans on that, and the form asked for."""
-
-    text: str
-    context: str = ""
-    form: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Cited:
     """A sentence of the answer, where it stands, and the document's own words; no excerpt: it is no document's."""
 
@@ -41,7 +33,7 @@ class Cited:
     quote: str = ""
 
 
-def compose(hits: Sequence[Hit], question: Question, config: ExtractiveConfig) -> list[Cited]:
+def compose(hits: Sequence[Hit], query: Query, config: ExtractiveConfig) -> list[Cited]:
     """The sentences of an answer, the one that answers first. The first hit is known to answer."""
     first = hits[0]
     chosen = [(first, first.best)]
@@ -49,15 +41,15 @@ def compose(hits: Sequence[Hit], question: Question, config: ExtractiveConfig) -
         (hit, sentence)
         for hit in hits
         for sentence in hit.sentences
-        if sentence is not first.best and _joins(hit, sentence, first, question, config)
+        if sentence is not first.best and _joins(hit, sentence, first, query, config)
     ]
-    for hit, sentence in sorted(others, key=lambda other: -other[1].worth):
+    for hit, sentence in sorted(others, key=lambda other: -other[1].score):
         if _row(hit, sentence) or not any(_same(sentence, said) for _, said in chosen):
             chosen.append((hit, sentence))
     spoken: list[Cited] = []
     said: set[str] = set()
-    for hit, sentence in _in_order(chosen[: config.max_sentences], question.form):
-        for cited in _worded(hit, sentence, question, said):
+    for hit, sentence in _in_order(chosen[: config.max_sentences], query.form):
+        for cited in _worded(hit, sentence, query, said):
             if cited.quote in said:
                 continue
             length = sum(len(c.text.split()) for c in (*spoken, cited))
@@ -67,15 +59,15 @@ def compose(hits: Sequence[Hit], question: Question, config: ExtractiveConfig) -
     return [Cited(_opening(spoken[0].text), spoken[0].excerpt, spoken[0].quote), *spoken[1:]]
 
 
-def _worded(hit: Hit, sentence: Sentence, question: Question, said: set[str]) -> list[Cited]:
+def _worded(hit: Hit, sentence: RankedSentence, query: Query, said: set[str]) -> list[Cited]:
     """The sentence as it can be said where it comes: after what it leans on, or with that named in it."""
     excerpt = hit.excerpt
     row = _row(hit, sentence)
     if len(row) > 1:
         if sentence.leader:
-            spoken = say_leader(row, sentence.leader, question.text)
+            spoken = say_leader(row, sentence.leader, query.text)
         else:
-            spoken = say_row(row, excerpt.title, excerpt.headings, question.text, question.context)
+            spoken = say_row(row, excerpt.title, excerpt.headings, query.text, query.context)
         return [Cited(spoken, excerpt, sentence.text)]
     own = Cited(sentence.text, excerpt, sentence.text)
     if not leans_on_previous(sentence.text) or sentence.at == 0:
@@ -83,7 +75,7 @@ def _worded(hit: Hit, sentence: Sentence, question: Question, said: set[str]) ->
     before = hit.sentences[sentence.at - 1]
     if before.text in said:
         return [own]
-    lead = _worded(hit, before, question, said)
+    lead = _worded(hit, before, query, said)
     if before.answers:  # it answers as well, and comes first
         return [*lead, own]
     if renamed := named(sentence.text, lead[-1].text):
@@ -91,38 +83,38 @@ def _worded(hit: Hit, sentence: Sentence, question: Question, said: set[str]) ->
     return [*lead, own]
 
 
-def _joins(hit: Hit, sentence: Sentence, first: Hit, question: Question, config: ExtractiveConfig) -> bool:
+def _joins(hit: Hit, sentence: RankedSentence, first: Hit, query: Query, config: ExtractiveConfig) -> bool:
     best = first.best
     if sentence.misnamed or not sentence.answers:
         return False
     if hit is first and sentence.at == best.at + 1 and leans_on_previous(sentence.text):
-        return sentence.worth >= CONTINUES_SHARE * best.worth
+        return sentence.score >= CONTINUES_SHARE * best.score
     row, best_row = _row(hit, sentence), _row(first, best)
-    if question.form in STRICT or best_row:  # one value answers; rows that fit as well are asked for, too
-        alike = sentence.worth >= ALIKE_SHARE * best.worth and hit.excerpt.headings == first.excerpt.headings
-        return bool(alike and row and best_row and _unnamed(row, question) <= _unnamed(best_row, question))
+    if query.form in STRICT or best_row:  # one value answers; rows that fit as well are asked for, too
+        alike = sentence.score >= ALIKE_SHARE * best.score and hit.excerpt.headings == first.excerpt.headings
+        return bool(alike and row and best_row and _unnamed(row, query) <= _unnamed(best_row, query))
     if hit.excerpt.source != first.excerpt.source:
         return False
     share = config.further_share
     if hit.excerpt.headings != first.excerpt.headings:  # another section: it has to fit all the better
         share = (1 + share) / 2
-    return sentence.worth >= share * best.worth
+    return sentence.score >= share * best.score
 
 
-def _row(hit: Hit, sentence: Sentence) -> Row:
+def _row(hit: Hit, sentence: RankedSentence) -> Row:
     return hit.excerpt.rows[sentence.at] if hit.excerpt.rows else ()
 
 
-def _unnamed(row: Row, question: Question) -> int:
+def _unnamed(row: Row, query: Query) -> int:
     """How many words of its first cell the question does not have: of an Aurora 3, an Aurora 3 Plus has one."""
-    return len({*terms(row[0][1])} - {*terms(question.text), *terms(question.context)})
+    return len({*terms(row[0][1])} - {*terms(query.text), *terms(query.context)})
 
 
-def _same(one: Sentence, other: Sentence) -> bool:
+def _same(one: RankedSentence, other: RankedSentence) -> bool:
     return one.text == other.text or float(one.vector @ other.vector) >= SAME
 
 
-def _in_order(chosen: Sequence[tuple[Hit, Sentence]], form: str) -> list[tuple[Hit, Sentence]]:
+def _in_order(chosen: Sequence[tuple[Hit, RankedSentence]], form: str) -> list[tuple[Hit, RankedSentence]]:
     """By excerpt, and within one as they stand in it; but what is asked for, a value or a person, comes first."""
     rank: dict[str, int] = {}
     for hit, _ in chosen:

@@ -42,7 +42,7 @@ MAX_SPACE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """A line of text and where it stands: `top` and `bottom` in points from the top of its page."""
 
     page: int
@@ -55,7 +55,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PageTable:
     page: int
     lines: list[list[str]]
 
@@ -80,7 +80,7 @@ def read_pdf(data: bytes, outline: Outline, limits: Limits) -> None:
     _tell(_without_furniture(parts), title, outline)
 
 
-def _parts(page: Page) -> Iterator[Line | Table]:
+def _parts(page: Page) -> Iterator[TextLine | PageTable]:
     """The lines and tables of a page, in order."""
     tables = [table for table in page.find_tables() if len(table.rows) > 1 and len(table.columns) > 1]
     words = page.extract_words(
@@ -97,7 +97,7 @@ def _parts(page: Page) -> Iterator[Line | Table]:
             yield from _lines(page, free)
             free = []
             cells = [[tidy(cell or "") for cell in row] for row in tables[inside].extract(x_tolerance_ratio=WORD_SPACE)]
-            yield Table(page.page_number, without_empty_columns([row for row in cells if any(row)]))
+            yield PageTable(page.page_number, without_empty_columns([row for row in cells if any(row)]))
     yield from _lines(page, free)
     page.close()  # forgets what was parsed: memory holds one page
 
@@ -108,7 +108,7 @@ def _inside(word: dict[str, Any], box: tuple[float, float, float, float]) -> boo
     return bool(left <= across <= right and top <= down <= bottom)
 
 
-def _lines(page: Page, words: Sequence[dict[str, Any]]) -> Iterator[Line]:
+def _lines(page: Page, words: Sequence[dict[str, Any]]) -> Iterator[TextLine]:
     """Words that follow each other at one height are a line, unless a column's gap is between them."""
     line: list[dict[str, Any]] = []
     for word in words:
@@ -125,9 +125,9 @@ def _follows(word: dict[str, Any], other: dict[str, Any]) -> bool:
     return abs(other["bottom"] - word["bottom"]) <= LINE_TOLERANCE and -1 <= gap <= MAX_SPACE * float(word["size"])
 
 
-def _line(page: Page, words: Sequence[dict[str, Any]]) -> Line:
+def _line(page: Page, words: Sequence[dict[str, Any]]) -> TextLine:
     top, bottom = min(word["top"] for word in words), max(word["bottom"] for word in words)
-    return Line(
+    return TextLine(
         page.page_number,
         top,
         bottom,
@@ -138,11 +138,11 @@ def _line(page: Page, words: Sequence[dict[str, Any]]) -> Line:
     )
 
 
-def _without_furniture(parts: Sequence[Line | Table]) -> list[Line | Table]:
+def _without_furniture(parts: Sequence[TextLine | PageTable]) -> list[TextLine | PageTable]:
     """Without running titles and contents. Page numbers differ, so lines are compared without digits."""
 
-    def key(part: Line | Table) -> tuple[str, int] | None:
-        if isinstance(part, Table):
+    def key(part: TextLine | PageTable) -> tuple[str, int] | None:
+        if isinstance(part, PageTable):
             return None
         return re.sub(r"\d+", "0", part.text), 0 if part.at_edge else round(part.top)
 
@@ -150,7 +150,7 @@ def _without_furniture(parts: Sequence[Line | Table]) -> list[Line | Table]:
     return [
         part
         for part in parts
-        if isinstance(part, Table)
+        if isinstance(part, PageTable)
         or not (
             pages[key(part)] >= RUNNING_PAGES or (part.at_edge and part.text.isdecimal()) or _LEADERS.search(part.text)
         )
@@ -161,17 +161,21 @@ _LEADERS = re.compile(r"(\. ?){5}")
 """The dots that lead to a page's number."""
 
 
-def _tell(parts: Sequence[Line | Table], title: str, outline: Outline) -> None:
+def _tell(parts: Sequence[TextLine | PageTable], title: str, outline: Outline) -> None:
     sizes = Counter[float]()
     for part in parts:
-        if isinstance(part, Line):
+        if isinstance(part, TextLine):
             sizes[part.size] += len(part.text)
     usual = sizes.most_common(1)[0][0] if sizes else 0.0
     larger = sorted((size for size in sizes if size > HEADING_SIZE * usual), reverse=True)
 
-    def level(part: Line | Table) -> int:
+    def level(part: TextLine | PageTable) -> int:
         """Of a heading, 1 for the largest letters; 0: it is none."""
-        if isinstance(part, Table) or len(part.text.split()) > MAX_HEADING_WORDS or part.text.endswith((".", ",", ";")):
+        if (
+            isinstance(part, PageTable)
+            or len(part.text.split()) > MAX_HEADING_WORDS
+            or part.text.endswith((".", ",", ";"))
+        ):
             return 0
         if part.size in larger:
             return min(larger.index(part.size) + 1, 5)
@@ -179,14 +183,14 @@ def _tell(parts: Sequence[Line | Table], title: str, outline: Outline) -> None:
 
     if title:
         outline.heading(1, title)
-    block: list[Line] = []
+    block: list[TextLine] = []
     lead = ""
     for found, group in groupby(parts, level):
         for part in group:
-            if block and (found or isinstance(part, Table) or _parts_paragraphs(block[-1], part)):
+            if block and (found or isinstance(part, PageTable) or _parts_paragraphs(block[-1], part)):
                 lead = _say(block, outline, lead)
                 block = []
-            if isinstance(part, Table):
+            if isinstance(part, PageTable):
                 headed = looks_headed(part.lines)
                 outline.table(part.lines[0] if headed else (), part.lines[headed:], lead.rstrip(":"))
                 lead = ""
@@ -198,14 +202,14 @@ def _tell(parts: Sequence[Line | Table], title: str, outline: Outline) -> None:
     outline.paragraph(lead)
 
 
-def _parts_paragraphs(line: Line, other: Line) -> bool:
+def _parts_paragraphs(line: TextLine, other: TextLine) -> bool:
     """Whether a new paragraph begins. A sentence may go on over the page."""
     if line.page != other.page or other.top < line.top:
         return line.text.endswith((".", "!", "?", ":")) or not other.text[:1].islower()
     return other.top - line.bottom > PARAGRAPH_GAP * (line.bottom - line.top)
 
 
-def _say(block: Sequence[Line], outline: Outline, lead: str) -> str:
+def _say(block: Sequence[TextLine], outline: Outline, lead: str) -> str:
     # Words that were parted at a line's end are joined.
     text = re.sub(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])", "", "\n".join(line.text for line in block))
     return read_lines(text.split("\n"), outline, lead) if block else lead

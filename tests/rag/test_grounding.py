@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.rag_llm.answering.chat.grounding import Sentence, Sentences, doubt
+from services.rag_llm.answering.chat.grounding import CitedSentence, CitedSentences, doubt
 
 ROCKET = (
     "Rocket kettle › Weight and size The Rocket weighs 1.2 kilograms. It holds 1.7 litres and boils in three minutes."
@@ -63,22 +63,25 @@ def test_what_claims_nothing_needs_no_passage(sentence: str) -> None:
     assert doubt(sentence, [], 0.5) == ""
 
 
-def sentences(*pieces: tuple[str, list[int]]) -> list[Sentence]:
-    written = Sentences()
+def sentences(*pieces: tuple[str, list[int]]) -> list[CitedSentence]:
+    written = CitedSentences()
     return [sentence for words, cited in pieces for sentence in written.feed(words, cited)] + written.end()
 
 
 def test_sentences_with_their_citations() -> None:
     """A sentence has the numbers that came with its words, however it came; decimals end none."""
     assert sentences(("It weighs 1", []), (".2 kg", [1]), (". It", []), (" is red.", [2, 3]), (" So", [])) == [
-        Sentence("It weighs 1.2 kg.", (1,)),
-        Sentence("It is red.", (2, 3)),
-        Sentence("So", ()),
+        CitedSentence("It weighs 1.2 kg.", (1,)),
+        CitedSentence("It is red.", (2, 3)),
+        CitedSentence("So", ()),
     ]
     assert sentences(("One. Two. Three", [1]), (".", [])) == [
-        Sentence("One.", ()),
-        Sentence("Two.", ()),
-        Sentence("Three.", (1,)),
+        CitedSentence("One.", ()),
+        CitedSentence("Two.", ()),
+        CitedSentence("Three.", (1,)),
     ]
-    assert sentences(("It is red. It ", []), ("is big", [])) == [Sentence("It is red.", ()), Sentence("It is big", ())]
+    assert sentences(("It is red. It ", []), ("is big", [])) == [
+        CitedSentence("It is red.", ()),
+        CitedSentence("It is big", ()),
+    ]
     assert sentences() == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.rag_llm.answering.chat.citations import Markers, Piece
+from services.rag_llm.answering.chat.citations import CitationMarkers, Piece
 
 CASES = [
     (["It is red [1]."], [("It is red", [1]), (".", [])]),
@@ -27,7 +27,7 @@ CASES = [
 
 
 def pieces(stream: list[str]) -> list[Piece]:
-    markers = Markers()
+    markers = CitationMarkers()
     return [piece for part in stream for piece in markers.feed(part)] + markers.end()
 
 
@@ -54,4 +54,4 @@ def test_how_the_stream_was_cut_makes_no_difference(stream: list[str]) -> None:
 
 def test_words_are_not_held_back() -> None:
     """Nothing but a stop or a space waits for what comes next, so the first clause is early."""
-    assert Markers().feed("Two cores are enough,") == [("Two cores are enough", [])]
+    assert CitationMarkers().feed("Two cores are enough,") == [("Two cores are enough", [])]
