@@ -68,6 +68,7 @@ def create_app(settings: RagSettings, bus: Bus | None = None, config: Config | N
 
 
 def main() -> None:
+    """Run the service until it is told to stop."""
     settings = read_settings(RagSettings)
     serve(create_app(settings), settings, settings.rag_port)
 

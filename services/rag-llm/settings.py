@@ -48,6 +48,8 @@ class _Section(BaseModel):
 
 
 class EmbeddingConfig(_Section):
+    """What turns sentences into vectors."""
+
     embedder: Literal["minilm", "sentence-transformers"]
     threads: int = Field(ge=1, le=64)
     batch_tokens: int = Field(ge=256)
@@ -55,6 +57,8 @@ class EmbeddingConfig(_Section):
 
 
 class IngestConfig(_Section):
+    """How the folder is followed and read."""
+
     watch: bool
     watch_settle_ms: int = Field(ge=50, le=60_000)
     excerpt_words: int = Field(ge=20, le=500)
@@ -66,6 +70,8 @@ class IngestConfig(_Section):
 
 
 class RetrievalConfig(_Section):
+    """How passages are found, and when one is an answer."""
+
     candidates: int = Field(ge=1, le=1000)
     rrf_k: int = Field(ge=1)
     passages: int = Field(ge=1, le=20)
@@ -77,12 +83,16 @@ class RetrievalConfig(_Section):
 
 
 class ExtractiveConfig(_Section):
+    """How the documents' own sentences become an answer."""
+
     further_share: float = Field(ge=0, le=1)
     max_sentences: int = Field(ge=1, le=5)
     max_words: int = Field(ge=10)
 
 
 class VllmConfig(_Section):
+    """How a model is asked, and how long it is waited for."""
+
     temperature: float = Field(ge=0, le=2)
     max_tokens: int = Field(ge=1)
     extra_body: dict[str, Any]

@@ -24,5 +24,6 @@ class Answers:
         return self._engine.answer(found)
 
     async def close(self) -> None:
+        """Ends the work of questions and of an ingest that is under way."""
         await self._engine.close()
         self._knowledge.close()

@@ -17,11 +17,13 @@ class AnswerEngine(Protocol):
         """One answer. Closing the iterator stops all work for it."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
 
 
 def passage_of(hit: Hit, quoted: Sequence[str] = ()) -> Passage:
-    """A hit as it travels; quoted is what an answer takes from it, by default its best sentence."""
+    """A hit as callers get it. `quoted`: what an answer takes from it, by default its best sentence."""
     excerpt = hit.excerpt
     return Passage(
         id=excerpt.id,

@@ -57,7 +57,10 @@ class Knowledge:
         self._askers = ThreadPoolExecutor(4, "ask")
 
     async def find(self, text: str, history: Sequence[ChatMessage]) -> Found:
-        """What the documents hold for a question. Raises `Problem` 503 before the first index is there."""
+        """What the documents hold for a question; `history` is the conversation before it, oldest message first.
+
+        Raises `Problem` 503 before the first index is there.
+        """
         started = time.perf_counter()
         index = self.index.current()
         titles = [entry.title for entry in islice(index.entries.values(), MOST_TITLES)]

@@ -1,4 +1,4 @@
-"""Which kind of thing was said: small talk, a question about the avatar itself, a wish it cannot fulfil, or a question
+"""Classifies what was said: small talk, a question about the avatar itself, a wish that it cannot fulfil, or a question
 for the documents.
 
 What was said is compared with examples: letter by letter, then by meaning. Only what is said in full counts at once; by
@@ -77,10 +77,12 @@ class Routed:
 
     @property
     def sure(self) -> bool:
+        """Whether the example was said word for word."""
         return self.similarity == 1.0
 
     @property
     def reason(self) -> str:
+        """The example and the similarity, for people to read; blank if it is like no example."""
         return f'like "{self.example}" ({self.similarity:.2f})' if self.example else ""
 
 

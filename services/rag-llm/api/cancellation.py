@@ -77,7 +77,7 @@ class _Running:
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """The work's result. A caller who goes away meanwhile ends the work; raises `Problem`, which nobody reads."""
+    """The work's result. A caller who goes away meanwhile ends the work, with a `Problem` 408 that nobody reads."""
 
     async def gone() -> None:
         while (await request.receive())["type"] != "http.disconnect":

@@ -48,10 +48,13 @@ class CompletionMessage(BaseModel):
         return "\n".join(part["text"] for part in content)
 
     def as_chat(self) -> ChatMessage:
+        """As our own messages are; a developer is a system."""
         return ChatMessage(role="system" if self.role == "developer" else self.role, content=self.content)
 
 
 class StreamOptions(BaseModel):
+    """`include_usage`: a last chunk with the number of tokens is asked for."""
+
     include_usage: bool = False
 
 
@@ -123,7 +126,7 @@ def openai_routes(answers: Answers, running: RunningAnswers) -> APIRouter:
 
     @routes.get("/models/{name}")
     async def model(name: str) -> dict[str, Any]:
-        """That one model."""
+        """The model, if it is the one of this service; else 404."""
         _known(name)
         return _model(started)
 

@@ -21,13 +21,16 @@ class SearchRequest(BaseModel):
 
 
 class SearchResult(Passage):
-    """A passage with its text, and of its best sentence, the `quote`, what the `score` is made of: see `config.yaml`.
+    """A passage with its text, and what the `score` of its best sentence, the `quote`, is made of: see `config.yaml`.
 
-    `answers`: the score is that of an answer. `similarity`: how near its meaning is to the question's. `coverage`: the
-    share of the question's words that it, its headings and words of like meaning hold; `missing`: those that they do
-    not. `form`: what is asked for (money, time, person, …), or blank; `gives`: the sentence has it. `misnamed`: above
-    0, it is about another model, version or year. `adjusted`: what was added and taken away, by the reason. `fused`
-    (reciprocal ranks by meaning and by words) and `words` (BM25) made the passage a candidate.
+    `answers`: the score is that of an answer.
+    `similarity`: how near its meaning is to the question's.
+    `coverage`: the share of the question's words that it, its headings and words of like meaning hold.
+    `missing`: the words of the question that they do not hold.
+    `form`: what is asked for (money, time, person, …), or blank; `gives`: the sentence has it.
+    `misnamed`: above 0, it is about another model, version or year.
+    `adjusted`: what was added and taken away, by the reason.
+    `fused` (reciprocal ranks by meaning and by words) and `words` (BM25) made the passage a candidate.
     """
 
     text: str
@@ -44,10 +47,13 @@ class SearchResult(Passage):
 
 
 class SearchResponse(BaseModel):
+    """Best first."""
+
     results: list[SearchResult]
 
 
 def search_routes(knowledge: Knowledge) -> APIRouter:
+    """The routes that show and change what is known."""
     routes = APIRouter(prefix="/v1")
 
     @routes.post("/search", tags=["answers"])

@@ -18,7 +18,7 @@ from services.rag_llm.index.embedding.embedder import Vectors
 
 EXACT_UP_TO = 20_000
 SHARE_SEARCHED = 1 / 8
-"""Of the cells, for one question; at least so many that they hold what an exact search may compare."""
+"""Share of the cells that one question looks into; at least as many as hold `EXACT_UP_TO` vectors."""
 TRAIN_A_CELL = 42
 """Vectors that a cell's centre is trained on."""
 AT_ONCE = 16_384

@@ -52,6 +52,7 @@ class Writer:
 
     @property
     def passages(self) -> int:
+        """How many are written so far."""
         return len(self._line_starts) - 1
 
     def add(
@@ -116,6 +117,7 @@ class Writer:
         (self.folder / "manifest.json").write_text(json.dumps(manifest | {"sizes": sizes}, indent=1), "utf-8")
 
     def close(self) -> None:
+        """Close the files; nothing can be added afterwards."""
         self._lines.close()
         self._vectors.close()
 

@@ -37,6 +37,7 @@ class Outcome:
 
     @property
     def wrote(self) -> bool:
+        """Whether there is anything new to put in force."""
         return bool(self.added or self.changed or self.removed)
 
 
@@ -45,15 +46,15 @@ class Absent(Exception):
 
 
 def signature(embedder: Embedder, config: IngestConfig) -> str:
-    """An index made with another one of these is made anew."""
+    """Names what an index is made with; an index with another signature is made anew."""
     return f"format {FORMAT}; {embedder.name}, {embedder.dimensions}; {config.excerpt_words} words; synonyms {SYNONYMS}"
 
 
 def ingest(corpus: Corpus, store: Store, embedder: Embedder, report: Report) -> tuple[Index, Outcome]:
-    """Bring the stored index up to date with the corpus and return it. One bad file is reported, never the end.
+    """Bring the stored index up to date with the corpus and return it.
 
-    Raises `OSError` if the index cannot be written, and `Absent` if a folder that was read before is gone: a disk that
-    is not mounted is no reason to forget everything.
+    A file that cannot be read is reported, and the rest is read. Raises `OSError` if the index cannot be written, and
+    `Absent` if a folder that was read before is gone: a disk that is not mounted is no reason to forget everything.
     """
     started = time.perf_counter()
     mark = signature(embedder, corpus.config)

@@ -26,9 +26,11 @@ class TermLists:
 
     @property
     def vocabulary(self) -> list[str]:
+        """Each term once, at the place that is its number."""
         return list(self._number)
 
     def add(self, text: str) -> None:
+        """The terms of one more text."""
         number = self._number
         self.ids.extend([number.setdefault(term, len(number)) for term in terms(text) if term])
         self.starts.append(len(self.ids))

@@ -28,7 +28,7 @@ class Store:
         self._loaded: Index | None = None  # the last one: it need not be read again while it is in force
 
     def generation(self) -> str | None:
-        """The name of the generation in force; None: there is none, or none that can be read: writing says why."""
+        """The name of the generation in force; None if there is none, or it cannot be read, which writing reports."""
         try:
             name = (self.folder / "current").read_text("utf-8").strip()
         except (OSError, ValueError):
@@ -48,7 +48,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One writer at a time, over all processes; others wait. Raises `OSError`."""
+        """Wait until no other writer, of any process, is at work, and keep further ones waiting. Raises `OSError`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -56,7 +56,7 @@ class Store:
 
     @contextmanager
     def writer(self, signature: str, embedder: Embedder) -> Iterator[Writer]:
-        """A generation to write, while `writing`. It is in force from `put_in_force` on, else it goes."""
+        """A generation to write, while `writing`. It is removed afterwards unless `put_in_force` was called with it."""
         writer = Writer(self.folder / uuid.uuid4().hex[:12], signature, embedder)
         try:
             yield writer

@@ -1,4 +1,4 @@
-"""Text to the terms that lexical search compares: lower case, without endings and without words that say nothing."""
+"""Text to the terms that lexical search compares: lower case, without endings and without stop words."""
 
 import functools
 import hashlib
@@ -93,7 +93,7 @@ def stem(word: str) -> str:
 
 _GROUPS = Path(__file__).with_name("synonyms.txt").read_text("utf-8")
 SYNONYMS = hashlib.sha256(_GROUPS.encode()).hexdigest()[:8]
-"""Names the synonyms: an index keeps terms, and with other synonyms they are others."""
+"""A hash of the synonyms: an index holds terms, so one made with other synonyms is made anew."""
 
 
 def _shared() -> dict[str, str]:

@@ -12,7 +12,7 @@ from services.common.logs import logger
 LOOK_MS = 1000
 """How often the folder itself is looked at: no event tells that it is back."""
 LONGEST_WAIT = 10
-"""A folder that never is quiet is reported after so many times the time that it should be quiet for."""
+"""A folder that is never quiet is reported all the same, after this many times the settling time."""
 
 
 async def changes(folder: Path, settle_ms: int, ignore: Path) -> AsyncGenerator[None]:
@@ -60,7 +60,7 @@ def counts(path: Path, folder: Path, ignore: Path) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """What tells this folder from another one of its name; None: there is none."""
+    """What tells this folder from a new one of the same name; None if there is no folder."""
     try:
         state = folder.stat()
     except OSError:

@@ -22,7 +22,7 @@ class Corpus:
     config: IngestConfig
 
     def files(self) -> Iterator[tuple[str, Path]]:
-        """(source, path) of every document, in order. Hidden files and links that leave the folder are none.
+        """(source, path) of every document, in order. Hidden files, and links that leave the folder, are passed over.
 
         A folder that cannot be listed has no documents. Links to folders are not followed.
         """

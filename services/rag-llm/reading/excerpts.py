@@ -33,6 +33,7 @@ class Excerpt:
 
     @property
     def text(self) -> str:
+        """Its sentences, joined by spaces."""
         return " ".join(self.sentences)
 
     def in_context(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reading one file, and where: what is large or has to be unpacked is read in a process of its own, with limits.
+"""Reads one file: what is large or has to be unpacked is read in a process of its own, with limits.
 
 A file can be made to unpack to many times its size, to keep its reader busy for hours, or to crash it. It takes only
 that process with it, and the service goes on.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 Row = tuple[tuple[str, str], ...]
-"""(column, value) in order; the column is blank where none is named. Empty for a sentence that is no row."""
+"""(column, value) in order; the column is blank where it has no name. Empty for a sentence that is not a row."""
 
 Line = Sequence[str]
 
@@ -16,7 +16,7 @@ _YEAR = re.compile(r"(19|20)\d\d")
 
 
 def is_value(cell: str) -> bool:
-    """Whether a cell holds a number, a price or a date, and so no column's name."""
+    """Whether a cell holds a number, a price or a date; then it cannot be the name of a column."""
     return bool(_VALUE.match(cell)) and not _YEAR.fullmatch(cell)
 
 

@@ -33,9 +33,9 @@ _KINDS = tuple(
         r"first|last|next",
     )
 )
-"""What takes the place of its own kind: another day, another year,"""
+"""What takes the place of its own kind: another day, another year."""
 _NUMBERED = re.compile(r"\b([a-z]+)[ -]?\d\w*", re.IGNORECASE)
-"""another model of the same name."""
+"""A word and its number: what may be replaced by another model of the same name."""
 _WITH_NUMBER = re.compile(r"\b([a-z]+[ -]?)\d\w*", re.IGNORECASE)
 DEPTH = 3
 """Questions before that may be needed to understand one."""
@@ -50,6 +50,7 @@ class Asked:
 
     @property
     def whole(self) -> str:
+        """Both questions, the earlier one first."""
         return f"{self.context} {self.text}".strip()
 
 

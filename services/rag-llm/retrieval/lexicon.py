@@ -110,7 +110,7 @@ class Lexicon:
         return self.vocabulary.issuperset(terms(said)) or is_english(said) or is_superlative(said)
 
     def _meant(self, said: str, name: bool) -> list[Word]:
-        """What a word that is none was meant to be, as far as that can be told; a name is no everyday word misspelt."""
+        """The words that a misspelt one may stand for, or itself. A `name` is not taken for an everyday word."""
         parts = self._spelling.parts(said)
         meant = parts or [self._spelling.nearest(said) or (not name and english(said)) or said]
         return [Word(term, word, said) for word in meant for term in terms(word)]

@@ -18,11 +18,11 @@ MOST = 20_000
 RECENT = 256
 """and questions, with their words: routing and search embed the same one."""
 MOST_NEW = 16
-"""Words that are embedded for one question; others count as unlike until they are known."""
+"""Words that are embedded for one question; until the rest are, they count as unlike."""
 
 
 class Meanings:
-    """May be used from several threads."""
+    """Embeds each text once while it is remembered. May be used from several threads."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
@@ -40,7 +40,7 @@ class Meanings:
         return np.stack([known[text] for text in texts])
 
     def nearness(self, words: Sequence[str], others: Iterable[str]) -> NDArray[np.float32]:
-        """[words], from 0 (nothing in common) to 1 (the same): how near each is to the nearest of the others."""
+        """[words], from 0 (nothing in common) to 1 (the same): how near each is to its nearest of `others`."""
         vectors = [vector for word in others if (vector := self._words.get(word)) is not None]
         if not words or not vectors:
             return np.zeros(len(words), np.float32)

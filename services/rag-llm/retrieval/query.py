@@ -19,13 +19,17 @@ CONTEXT_SHARE = 0.4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """`text` and `context` are the question and the one before that it leans on, as they were read.
+    """The question as it was read.
 
-    `weights`: what each term counts. `meant`: the words that terms stand for. `known`: those that the documents
-    hold. `titles`: those that stand in titles. `owners`: the documents, if any, that are named after a word of the
-    question which no other document has. `names`: what may be models, versions and years, which no other one can stand
-    for. `form`: what is asked for, or blank. `vector` has length one;
-    `closely` lies between it and what is asked of the thing, with the thing's own name left out: every sentence about a
+    `text` is the question, `context` the earlier one that it leans on, or blank.
+    `weights`: what each term counts.
+    `meant`: the word that each term stands for.
+    `known`: the terms that the documents hold; `titles`: the terms that titles hold.
+    `owners`: the documents, if any, that are named after a word of the question which no other document has.
+    `names`: what may be models, versions and years; one cannot stand for another.
+    `form`: what is asked for (money, time, person, …), or blank.
+    `vector`: its meaning, of length one.
+    `closely`: between that and what is asked of the thing, with the thing's own name left out: every sentence about a
     museum is near a question about the museum.
     """
 

@@ -1,4 +1,4 @@
-"""What a sentence is worth as an answer to a question: how near its meaning is, and what of the question it holds."""
+"""Scores sentences as answers to a question: by how near their meaning is, and by what of the question they hold."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from services.rag_llm.retrieval.meanings import Meanings
 from services.rag_llm.retrieval.query import Query
 from services.rag_llm.settings import RetrievalConfig
 
-# What a word of the question counts, by where it stands. In the sentence itself: 1.
+# What a word of the question counts, by the place where it is found; 1 if that is the sentence itself.
 LEAD_SHARE = 0.9
-"""In the sentence before, on which this one leans;"""
+"""In the sentence before, if this one leans on it."""
 FORM_SHARE = 0.8
-"""said by the form of the sentence: `3 kg` is a weight;"""
+"""Said by the form of the sentence: `3 kg` is a weight."""
 PATH_SHARE = 0.7
-"""in a title or heading;"""
+"""In a title or heading."""
 NEAR_SHARE = 0.2
-"""elsewhere in the passage;"""
+"""Elsewhere in the passage."""
 AKIN_SHARE = 0.85
-"""as a word of the same meaning, at most,"""
+"""As a word of the same meaning, at most."""
 KNOWN_SHARE = 0.5
-"""of which this remains where the documents use the question's own word elsewhere: Monday is no Sunday."""
+"""What remains of `AKIN_SHARE` if the documents use the question's own word elsewhere: Monday is not Sunday."""
 
 TITLE_WEIGHT = 0.3
 """What a word weighs that the title holds: every sentence of a document is about its title."""
@@ -40,30 +40,30 @@ PRIOR = 1.0
 """Few and common words are covered by chance: it counts as if this much more were asked, and half of that covered."""
 
 THING_PENALTY = 0.2
-"""Where the thing that is asked for by name, the wine in "which wine", is not in it;"""
+"""Taken off if the thing that is asked for by name, the wine in "which wine", is not in it."""
 STRANGER_PENALTY = 0.4
-"""For another document than the one that the question names by a word of its own."""
+"""Taken off if the question names a document by a word of its own, and this is another document."""
 DAY_PENALTY = 0.5
-"""For other days of the week than the question's."""
+"""Taken off if it is about other days of the week than the question."""
 CODE_PENALTY = 0.4
-"""Of the penalty for another name, where it is a code such as `WPA3`: it may be what is asked about."""
+"""The share of the penalty for another name that a code such as `WPA3` costs: it may be what is asked about."""
 ROW_BONUS = 0.1
-"""For the row of what the question names, where it has a value of the form that is asked for."""
+"""Added for the row of what the question names, if it has a value of the form that is asked for."""
 SPECIFIC_PENALTY = 0.05
-"""For each word of a row's first cell that the question does not have: an Aurora 3 Plus is no Aurora 3."""
+"""Taken off for each word of a row's first cell that the question lacks: an Aurora 3 Plus is not an Aurora 3."""
 DENIED_PENALTY = 0.3
-"""For a row with a "no" where it is asked which ones have it;"""
+"""Taken off for a row with a "no" if the question asks which ones have it."""
 EXTREME_PENALTY = 0.4
-"""For a row where the cheapest or the largest is asked for, and this is not known to be it."""
+"""Taken off if the cheapest or the largest is asked for, and this row is not known to be it."""
 NEWEST_BONUS = 0.03
-"""For the newest year, where the question names none."""
+"""Added for the newest year, if the question names no year."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedSentence:
-    """One sentence of a candidate. `worth` decides, and whether it `answers`; the others are what it is made of.
+    """One sentence of a candidate. Its `score` decides its rank, and whether it `answers`; the rest explains the score.
 
-    `coverage`: the share of the question's words that it and its headings hold; `missing`: those that they do not.
+    `coverage`: the share of the question's words that it and its headings hold; `missing`: the words they do not hold.
     `gives`: it has the form asked for. `misnamed`: above 0, the question names a model or a year, and this is about
     another one. `adjusted`: what was added and taken away, by the reason. `leader`: it is a row
     that has the most or the least of what is asked.

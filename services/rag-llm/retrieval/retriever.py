@@ -37,6 +37,7 @@ class Hit:
 
     @property
     def best(self) -> RankedSentence:
+        """The sentence with the highest score."""
         return max(self.sentences, key=lambda sentence: sentence.score)
 
 
@@ -61,7 +62,7 @@ class Retriever:
         return understand(asked, self._lexicon[1], self._meanings)
 
     def search(self, index: Index, query: Query, k: int) -> list[Hit]:
-        """The best `k` excerpts, by the worth of their best sentence."""
+        """The best `k` excerpts, by the score of their best sentence, best first."""
         by_meaning = index.nearest(query.vector, self._config.candidates)
         by_words = index.lexical.search(list(query.weights), self._config.candidates)
         fused = fuse((by_meaning, by_words), self._config.rrf_k)
@@ -79,7 +80,7 @@ class Retriever:
 
 
 def why(hits: Sequence[Hit], query: Query) -> str:
-    """In words, why the best sentence is an answer or is none."""
+    """Why the best sentence is an answer, or why it is not, for people to read."""
     if not hits:
         return "nothing was found"
     best = hits[0].best
@@ -98,5 +99,5 @@ def why(hits: Sequence[Hit], query: Query) -> str:
 
 
 def _content(excerpt: Excerpt) -> list[str]:
-    """The words whose meaning can be compared; a name has none."""
+    """The words whose meaning can be compared: English ones. A name has no meaning to compare."""
     return [word for word in content(" ".join((*excerpt.headings, excerpt.text))) if is_english(word)]

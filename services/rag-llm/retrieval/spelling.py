@@ -1,4 +1,4 @@
-"""What was meant by a word that no document holds: misspelt, misheard, or written in one instead of two.
+"""Corrects words that no document holds: misspelt, misheard, or two words written as one.
 
 Edits are counted as Damerau (1964) does, sounds are compared by metaphone (Philips, 1990). Whether a word is English
 at all, and how common, is told by the word counts that pyspellchecker carries.
@@ -14,7 +14,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 LONGEST = 40
-"""Letters of the longest word that is compared; longer ones are no words."""
+"""Letters of the longest word that is compared; longer ones are not compared."""
 RARE = 6.5
 """Negative decimal logarithm of a share of all English words: what is rarer may well be an error;"""
 EVERYDAY = 5.3
@@ -32,7 +32,7 @@ class Spelling:
             self._by_sound[jellyfish.metaphone(word)].append(word)
 
     def nearest(self, word: str) -> str | None:
-        """The known word that was most likely meant by one that is no English word, or None."""
+        """The known word that a misspelt one most likely stands for; None for an English word, or if none is near."""
         if is_english(word) or not word.isalpha() or not 4 <= len(word) <= LONGEST:
             return None
         alike = self._by_sound.get(jellyfish.metaphone(word), ())
@@ -40,7 +40,7 @@ class Spelling:
         return min(by_sound, key=lambda known: OSA.distance(word, known)) if by_sound else _nearest(word, self._words)
 
     def parts(self, word: str) -> list[str]:
-        """`wifi` as the known `wi` and `fi`, `hx40` as `hx` and `40`; none if it does not come apart."""
+        """`wifi` as the known `wi` and `fi`, `hx40` as `hx` and `40`; an empty list if it does not come apart."""
         for at in range(2, len(word) - 1) if not word.isdigit() else ():
             if self._holds(word[:at]) and self._holds(word[at:]):
                 return [word[:at], word[at:]]
@@ -60,20 +60,21 @@ def _counts() -> tuple[dict[str, int], int]:
 
 @functools.lru_cache(maxsize=50_000)
 def commonness(word: str) -> float:
-    """The decimal logarithm of the word's share in everyday English: -2 for `the`; minus infinity if it is none."""
+    """The decimal logarithm of the word's share in everyday English: -2 for `the`, minus infinity if not English."""
     counts, total = _counts()
     count = counts.get(word) or counts.get(word.replace("our", "or"))
     return math.log10(count / total) if count else -math.inf
 
 
 def english(word: str) -> str | None:
-    """The everyday word that a misspelt one was meant to be: `often` for `offen`. None: it is one, or none is near."""
+    """The everyday word that a misspelt one stands for: `often` for `offen`; None for English, or if none is near."""
     if is_english(word) or not word.isalpha() or not 5 <= len(word) <= LONGEST:
         return None
     return _nearest(word, _everyday())
 
 
 def is_english(word: str) -> bool:
+    """Whether it is common enough not to be an error."""
     return commonness(word) > -RARE
 
 

@@ -1,4 +1,4 @@
-"""A server that speaks OpenAI's chat completions, vLLM first: what it serves, how it counts, what it streams.
+"""The client of a server that speaks OpenAI's chat completions, such as vLLM: its models, its tokens, its stream.
 
 Everything that goes wrong is a `ServerAway` in our own words. What the server says about it may quote the prompt or the
 key, so it is logged at debug and goes no further.
@@ -86,6 +86,7 @@ class ChatClient:
         self._counts = True
 
     async def close(self) -> None:
+        """Close its connections."""
         await self._openai.close()
 
     def forget(self) -> None:

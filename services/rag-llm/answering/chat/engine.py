@@ -28,7 +28,7 @@ SMALL_TALK = frozenset(
 
 
 class ChatEngine:
-    """`fallback` answers while the server cannot."""
+    """Asks a chat model; `fallback` answers while its server cannot."""
 
     name = "vllm"
 
@@ -66,6 +66,7 @@ class ChatEngine:
                     yield event.model_copy(update={"fallback": str(away)}) if isinstance(event, Retrieval) else event
 
     async def close(self) -> None:
+        """Close the connections to the server."""
         await self._server.close()
         await self._fallback.close()
 

@@ -10,14 +10,14 @@ from services.rag_llm.index.terms import STOPWORDS, terms
 MAX_NAMED = 3
 """Titles, or headings, that are named in one sentence."""
 SOON_SAID = 6
-"""Words of a title that nobody minds hearing in a greeting."""
+"""Words that a title may have to be said whole in a greeting."""
 _AFTER_HEAD = re.compile(r"(?<=\w)(?:[:;]|\s+[-–—|(])\s*")
 ABOUT_SHARE = 0.2
 """Of the question's words, by weight, that a title holds if the question is about its document."""
 
 
 def without_document(found: Found) -> str:
-    """What is said where no document is asked for, or none answers."""
+    """What is said if no document is asked for, or if no document answers."""
     about = subjects(found.titles)
     match found.route:
         case Route.GREETING:
@@ -47,7 +47,7 @@ def without_document(found: Found) -> str:
 
 
 def _nearest(found: Found) -> str:
-    """What there is on the thing that was asked about, if a document is named after it; else blank."""
+    """Names what there is on the subject, if a document is named after it; else blank."""
     weights = found.query.weights if found.query else {}
     if found.hits and found.hits[0].best.misnamed:
         return f"The nearest I have is {found.hits[0].excerpt.title}."

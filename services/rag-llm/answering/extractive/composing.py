@@ -18,15 +18,15 @@ from services.rag_llm.settings import ExtractiveConfig
 SAME = 0.8
 """Cosine similarity from which on two sentences say the same."""
 CONTINUES_SHARE = 0.8
-"""A sentence that continues the best one joins it from this share of its worth on."""
+"""A sentence that continues the best one joins it from this share of its score on."""
 ALIKE_SHARE = 0.9
-"""Of the best one's worth: rows that answer as well."""
+"""Of the best row's score: rows from this on answer as well."""
 _LINK = re.compile(r"(?:however|but|and|also|moreover|furthermore|in addition|therefore|so|besides),? ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """A sentence of the answer, where it stands, and the document's own words; no excerpt: it is no document's."""
+    """A sentence of the answer, and the excerpt that it is from, if any, with its own words."""
 
     text: str
     excerpt: Excerpt | None = None

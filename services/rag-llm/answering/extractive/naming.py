@@ -25,7 +25,7 @@ _NO_SUBJECT = frozenset(
 
 
 def subject_of(sentence: str) -> tuple[str, bool] | None:
-    """The subject and whether it is plural; None where that is not plain."""
+    """The subject and whether it is plural; None if that cannot be told."""
     clause = _CLAUSE.match(sentence)
     if clause is None:
         return None
@@ -39,7 +39,7 @@ def subject_of(sentence: str) -> tuple[str, bool] | None:
 
 
 def named(sentence: str, before: str) -> str | None:
-    """The sentence with its leading pronoun replaced by the subject of the one before; None where that is not sure."""
+    """The sentence with its leading pronoun replaced by the subject of the one before; None if that cannot be told."""
     pronoun = _PRONOUN.match(sentence)
     found = subject_of(before)
     if pronoun is None or found is None:

@@ -45,6 +45,7 @@ class MiniLM:
         self._session = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
     def embed(self, texts: Sequence[str]) -> Vectors:
+        """[texts, 384], each of length one. What a text has beyond `MAX_TOKENS` is left out."""
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         for rows in self._batches(tokens):

@@ -31,6 +31,7 @@ class Shape:
 
     @classmethod
     def read(cls, config: Path) -> "Shape":
+        """From the model's `config.json`. Raises `OSError` and `KeyError`."""
         values = json.loads(config.read_text("utf-8"))
         return cls(
             layers=values["num_hidden_layers"],

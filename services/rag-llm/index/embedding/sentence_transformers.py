@@ -19,6 +19,7 @@ class SentenceTransformers:
         self.dimensions = int(self._model.get_embedding_dimension())
 
     def embed(self, texts: Sequence[str]) -> Vectors:
+        """[texts, dimensions], each of length one."""
         if not texts:
             return np.empty((0, self.dimensions), np.float32)
         found = self._model.encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)

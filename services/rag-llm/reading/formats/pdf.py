@@ -56,6 +56,8 @@ class TextLine:
 
 @dataclass(frozen=True, slots=True)
 class PageTable:
+    """A ruled table and its cells, line by line."""
+
     page: int
     lines: list[list[str]]
 
@@ -170,7 +172,7 @@ def _tell(parts: Sequence[TextLine | PageTable], title: str, outline: Outline) -
     larger = sorted((size for size in sizes if size > HEADING_SIZE * usual), reverse=True)
 
     def level(part: TextLine | PageTable) -> int:
-        """Of a heading, 1 for the largest letters; 0: it is none."""
+        """The level of a heading, 1 for the largest letters; 0 for a part that is not a heading."""
         if (
             isinstance(part, PageTable)
             or len(part.text.split()) > MAX_HEADING_WORDS

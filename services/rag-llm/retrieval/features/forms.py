@@ -1,4 +1,4 @@
-"""What a question asks for (an amount, a time, a person, …), and how a sentence looks that gives it."""
+"""The form of an answer: what a question asks for (an amount, a time, a person, …), and the sentences that give it."""
 
 import re
 
@@ -79,7 +79,7 @@ _FORMS = {
 _ASKS = {form: re.compile(asks, re.IGNORECASE) for form, (asks, _) in _FORMS.items()}
 _GIVES = {form: re.compile(gives, re.IGNORECASE if form != "person" else 0) for form, (_, gives) in _FORMS.items()}
 STRICT = frozenset(_FORMS) - {"person", "steps"}
-"""A sentence that gives none of these is no answer where one is asked for."""
+"""Where one of these is asked for, a sentence without it is not an answer."""
 _LARGE = frozenset(terms("hundred hundreds thousand thousands million millions dozen dozens"))
 _SAID_BY = {
     form: frozenset(terms(names))

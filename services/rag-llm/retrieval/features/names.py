@@ -1,4 +1,4 @@
-"""Names that nothing else can stand for: numbered models and versions (`Aurora 2`), codes (`E23`), years."""
+"""Names that cannot be exchanged for another: numbered models and versions (`Aurora 2`), codes (`E23`), years."""
 
 import re
 from collections import defaultdict
@@ -35,6 +35,7 @@ def names_in(found: Sequence[str]) -> frozenset[Name]:
 
 
 def is_code(name: Name) -> bool:
+    """Whether it is a code such as `e23`, and neither a year nor a word with its number."""
     return len(name) == 1 and not _YEAR.fullmatch(name[0])
 
 
@@ -53,7 +54,7 @@ def has_sibling(name: Name, found: Sequence[str]) -> bool:
 
 
 def newest(found: Iterable[str]) -> int:
-    """The latest year among the terms; 0: there is none."""
+    """The latest year among the terms; 0 if they hold no year."""
     return max((int(term) for term in found if _YEAR.fullmatch(term)), default=0)
 
 

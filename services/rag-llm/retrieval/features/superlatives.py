@@ -63,7 +63,7 @@ def is_superlative(word: str) -> bool:
 
 
 def asked_extreme(text: str) -> Extreme | None:
-    """What the question wants the most or the least of; None: nothing, or another place than the first."""
+    """What the question wants the most or the least of; None if it wants neither, or the second or third place."""
     asked = _ASKED.search(text)
     if asked is None or _OTHER_PLACE.search(text):
         return None
@@ -76,7 +76,7 @@ def asked_extreme(text: str) -> Extreme | None:
 
 
 def leaders(extreme: Extreme, question: str, rows: Sequence[Row]) -> list[Leader]:
-    """The rows of one table that answer; none where their values cannot be compared."""
+    """The rows of one table that answer; an empty list if their values cannot be compared."""
     if len(rows) > MOST_ROWS:
         return []
     question = question.lower().replace(extreme.said, " ")
@@ -120,14 +120,14 @@ def _columns(extreme: Extreme, question: str, rows: Sequence[Row]) -> tuple[tupl
 
 
 def _dimension(column: str, rows: Iterable[Row]) -> str | None:
-    """Of the amounts in a column; None where one cell is none, or one of another dimension."""
+    """Of the amounts in a column; None if a cell holds no amount, or one of another dimension."""
     found = [quantity(value) for row in rows for name, value in row[1:] if name == column]
     dimensions = {amount[0] if amount else None for amount in found} - {NOTHING}
     return dimensions.pop() if len(dimensions) == 1 else None
 
 
 def _first(column: str, most: bool, rows: Sequence[Row], meant: Sequence[int]) -> list[int]:
-    """The rows with the largest, or the smallest, value; none where there are not two to compare, or one is meant."""
+    """The places of the rows with the largest, or the smallest, value. A lone value leads only if one row is meant."""
     values = {at: amount[1] for at in meant for name, cell in rows[at] if name == column and (amount := quantity(cell))}
     best = (max if most else min)(values.values(), default=0.0)
     return [at for at, value in values.items() if value == best] if len(values) > 1 or len(meant) == 1 else []
