@@ -92,7 +92,10 @@ class ChatEngine:
         yield Done(usage=usage, finish="length" if finish == "length" else "stop")
 
     async def _completion(self, found: Found) -> AsyncGenerator[Part]:
-        """The parts of the stream. One limit holds for all before the first word: connection, queue, prompt, tries."""
+        """The parts of the stream. One limit holds for all before the first word: connection, queue, prompt, tries.
+
+        Tried again by hand: stamina repeats calls, and this is a stream that may begin anew only before its first word.
+        """
         deadline = asyncio.get_running_loop().time() + self._config.first_token_timeout_s
         # A server that failed the answer before is not waited for twice.
         tries = self._config.tries if self._well else 1
