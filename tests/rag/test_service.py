@@ -266,6 +266,29 @@ async def test_a_cancel_ends_its_turn_and_those_before(cancelled: int | None, en
     assert len(running) == 0
 
 
+async def test_a_cancel_ends_what_waits_and_an_error_is_not_lost() -> None:
+    """An answer that waits for its next word ends when it is cancelled; what fails by itself is raised, and over."""
+    running, begun = RunningAnswers(), asyncio.Event()
+
+    async def waits() -> AsyncIterator[Any]:
+        begun.set()
+        await asyncio.Event().wait()
+        yield
+
+    async def fails() -> AsyncIterator[Any]:
+        raise TimeoutError("out of order")
+        yield
+
+    waiting = running.until_cancelled("s", 1, waits())  # type: ignore[arg-type]  # a generator function
+    next_word = asyncio.create_task(anext(waiting, None))
+    await begun.wait()
+    running.cancel("s")
+    assert await asyncio.wait_for(next_word, 5) is None
+    with pytest.raises(TimeoutError, match="out of order"):
+        await anext(running.until_cancelled("s", 2, fails()))  # type: ignore[arg-type]  # a generator function
+    assert len(running) == 0
+
+
 async def _zip(events: AsyncIterator[Any], count: int) -> AsyncIterator[tuple[Any, int]]:
     for n in range(count):
         try:

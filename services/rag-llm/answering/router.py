@@ -56,9 +56,9 @@ EXAMPLES = {
         flip a coin; show me a picture; what do you think about politics; guess a number""",
 }
 ALIKE = 0.72
-"""Cosine similarity to an example from which on the same is meant;"""
+"""Cosine similarity to an example from which on the same is meant."""
 AKIN = 0.55
-"""and from which on a question is about the avatar, or a wish, where the documents do not answer."""
+"""Cosine similarity from which on it is about the avatar, or a wish, provided that the documents do not answer."""
 MOST_WORDS = 12
 """Small talk is short."""
 

@@ -17,9 +17,9 @@ from services.rag_llm.retrieval.spelling import Spelling, commonness, english, i
 LEAST = 0.35
 """What the commonest word counts beside a rare one: `use`, `need`, `work` say little, whatever the documents hold."""
 MOST_WORDS = 120
-"""Words of a question that are read,"""
+"""Words of a question that are read; the rest is passed over."""
 MOST_ERRORS = 12
-"""and words that are put right: a question with more is in another language."""
+"""Words of a question that are put right: one with more errors is in another language."""
 _HEARD_AS_NUMBERS = {"to": "2", "too": "2", "for": "4", "won": "1"}
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
 """A capital within a sentence."""

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from services.rag_llm.index.embedding.embedder import Embedder
 
 AKIN = 0.45
-"""Cosine similarity of single words up to which they have nothing to do with each other,"""
+"""Cosine similarity of single words up to which they have nothing to do with each other."""
 SAME = 0.8
-"""and from which on they mean the same."""
+"""Cosine similarity of single words from which on they mean the same."""
 MOST = 20_000
-"""Words of documents whose vectors are kept,"""
+"""Words of documents whose vectors are kept."""
 RECENT = 256
-"""and questions, with their words: routing and search embed the same one."""
+"""Questions, with their words, whose vectors are kept: routing and search embed the same one."""
 MOST_NEW = 16
 """Words that are embedded for one question; until the rest are, they count as unlike."""
 

@@ -64,9 +64,10 @@ class RankedSentence:
     """One sentence of a candidate. Its `score` decides its rank, and whether it `answers`; the rest explains the score.
 
     `coverage`: the share of the question's words that it and its headings hold; `missing`: the words they do not hold.
-    `gives`: it has the form asked for. `misnamed`: above 0, the question names a model or a year, and this is about
-    another one. `adjusted`: what was added and taken away, by the reason. `leader`: it is a row
-    that has the most or the least of what is asked.
+    `gives`: it has the form asked for.
+    `misnamed`: above 0, the question names a model or a year, and this is about another one.
+    `adjusted`: what was added and taken away, by the reason.
+    `leader`: it is a row that has the most or the least of what is asked.
     """
 
     text: str

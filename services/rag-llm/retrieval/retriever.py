@@ -21,7 +21,7 @@ from services.rag_llm.retrieval.spelling import is_english
 from services.rag_llm.settings import RetrievalConfig
 
 FEWEST_RANKED = 16
-"""Passages that are weighed, however few are wanted."""
+"""Passages that are ranked, however few are wanted."""
 MOST_PREPARED = 3000
 """Passages of a corpus whose words are made known before the first question; in a larger one questions do that."""
 

@@ -16,9 +16,9 @@ from rapidfuzz.distance import OSA
 LONGEST = 40
 """Letters of the longest word that is compared; longer ones are not compared."""
 RARE = 6.5
-"""Negative decimal logarithm of a share of all English words: what is rarer may well be an error;"""
+"""Negative decimal logarithm of a share of all English words: what is rarer may well be an error."""
 EVERYDAY = 5.3
-"""what is commoner is what people mostly mean."""
+"""The same of a larger share: what is commoner is what people mostly mean."""
 
 
 class Spelling:
