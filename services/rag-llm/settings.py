@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from services.common.complaints import ADDRESS
 from services.common.settings import Settings
-from services.rag_llm.documents import Limits
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
@@ -49,6 +48,8 @@ class _Section(BaseModel):
 
 
 class EmbeddingConfig(_Section):
+    """What turns sentences into vectors."""
+
     embedder: Literal["minilm", "sentence-transformers"]
     threads: int = Field(ge=1, le=64)
     batch_tokens: int = Field(ge=256)
@@ -56,6 +57,8 @@ class EmbeddingConfig(_Section):
 
 
 class IngestConfig(_Section):
+    """How the folder is followed and read."""
+
     watch: bool
     watch_settle_ms: int = Field(ge=50, le=60_000)
     excerpt_words: int = Field(ge=20, le=500)
@@ -65,11 +68,10 @@ class IngestConfig(_Section):
     max_read_s: float = Field(gt=0)
     max_read_memory_mb: int = Field(ge=400)
 
-    def limits(self) -> Limits:
-        return Limits(self.max_pdf_pages, self.max_unpacked_mb, self.max_read_s, self.max_read_memory_mb)
-
 
 class RetrievalConfig(_Section):
+    """How passages are found, and when one is an answer."""
+
     candidates: int = Field(ge=1, le=1000)
     rrf_k: int = Field(ge=1)
     passages: int = Field(ge=1, le=20)
@@ -81,12 +83,16 @@ class RetrievalConfig(_Section):
 
 
 class ExtractiveConfig(_Section):
+    """How the documents' own sentences become an answer."""
+
     further_share: float = Field(ge=0, le=1)
     max_sentences: int = Field(ge=1, le=5)
     max_words: int = Field(ge=10)
 
 
 class VllmConfig(_Section):
+    """How a model is asked, and how long it is waited for."""
+
     temperature: float = Field(ge=0, le=2)
     max_tokens: int = Field(ge=1)
     extra_body: dict[str, Any]

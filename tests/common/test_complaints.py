@@ -14,8 +14,8 @@ from services.common.errors import invalid_request
 from services.common.settings import Settings, complaints
 from services.common.speech import Speech
 from services.orchestrator_api.lib.contracts import COMMANDS, Ask, Offer, StyleWanted, Which
-from services.rag_llm.openai_api import CompletionRequest
-from services.rag_llm.server import SearchRequest
+from services.rag_llm.api.openai import CompletionRequest
+from services.rag_llm.api.search import SearchRequest
 from services.renderer.api import NewSession as Face
 from services.renderer.api import StyleChoice, UpTo
 from services.tts.server import SpeakRequest

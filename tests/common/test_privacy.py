@@ -11,7 +11,7 @@ from services.stack.environment import ROOT
 
 LOADS_A_MODEL = """
 from services.rag_llm.settings import read_config
-from services.rag_llm.embedder import open_embedder
+from services.rag_llm.index.embedding.factory import open_embedder
 open_embedder(read_config()).embed(["hello"])
 """
 

@@ -28,3 +28,10 @@ def test_sentences_end_where_a_reader_sees_them_end(parts: tuple[str, ...]) -> N
 def test_an_unknown_language_is_split_all_the_same() -> None:
     """Nobody is refused for a language tag."""
     assert sentences("One. Two.", "xx") == ["One. ", "Two."]
+
+
+def test_a_long_text_is_split_as_a_short_one() -> None:
+    """Where it is split in pieces makes no difference to its sentences, and marks that are never closed hang nobody."""
+    part = ("Dr. Smith arrived at 5 p.m. ", "He left. ", "It costs approx. 20 euros. ")
+    assert sentences("".join(part) * 2000) == list(part) * 2000
+    assert "".join(sentences("“ " * 50_000)) == "“ " * 50_000

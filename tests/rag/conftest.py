@@ -10,13 +10,13 @@ import httpx
 import pytest
 
 from services.common.bus import MemoryBus
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.embedder_minilm import MiniLM
-from services.rag_llm.index import Index
-from services.rag_llm.ingest import ingest, signature
+from services.rag_llm.index.embedding.minilm import MiniLM
+from services.rag_llm.index.index import Index
+from services.rag_llm.index.ingestion import ingest, signature
+from services.rag_llm.index.store import Store
+from services.rag_llm.reading.corpus import Corpus
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings, read_config
-from services.rag_llm.store import Store
 from tests.rag.library import Library
 from tests.rag.live import listening, ready
 from tests.rag.model_server import ModelServer

@@ -4,12 +4,12 @@ import asyncio
 from pathlib import Path
 
 from services.common.answering import ChatMessage, Delta, Passage, Retrieval
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.embedder_minilm import MiniLM
-from services.rag_llm.extractive import Extractive
-from services.rag_llm.knowledge import Knowledge
+from services.rag_llm.answering.extractive.engine import Extractive
+from services.rag_llm.answering.knowledge import Knowledge
+from services.rag_llm.index.embedding.minilm import MiniLM
+from services.rag_llm.index.store import Store
+from services.rag_llm.reading.corpus import Corpus
 from services.rag_llm.settings import Config
-from services.rag_llm.store import Store
 
 
 class Counter:
@@ -37,5 +37,5 @@ class Counter:
 def known(corpus: Path, index: Path, minilm: MiniLM, config: Config) -> Knowledge:
     """The documents of a folder, read."""
     knowledge = Knowledge(Corpus(corpus, config.ingest), Store(index), minilm, config.retrieval)
-    asyncio.run(knowledge.start())
+    asyncio.run(knowledge.index.start())
     return knowledge

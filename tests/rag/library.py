@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.embedder import Vectors
-from services.rag_llm.embedder_minilm import MiniLM
-from services.rag_llm.index import Index
-from services.rag_llm.ingest import Outcome, ingest
-from services.rag_llm.progress import Progress
+from services.rag_llm.index.embedding.embedder import Vectors
+from services.rag_llm.index.embedding.minilm import MiniLM
+from services.rag_llm.index.index import Index
+from services.rag_llm.index.ingestion import Outcome, ingest
+from services.rag_llm.index.progress import Progress
+from services.rag_llm.index.store import Store
+from services.rag_llm.reading.corpus import Corpus
 from services.rag_llm.settings import IngestConfig
-from services.rag_llm.store import Store
 from tests.rag.shop import write_shop
 
 

@@ -32,6 +32,8 @@ class ModelServer:
     stopped: asyncio.Event = field(default_factory=asyncio.Event)  # the client closed the stream
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    raw: list[str] = field(default_factory=list)  # streamed instead of words, one a request
     counted: int = 0
 
     def app(self) -> FastAPI:
@@ -54,12 +56,15 @@ class ModelServer:
             body = await request.json()
             self.requests.append(body)
             self.keys.append(request.headers.get("authorization", ""))
+            self.headers.append(dict(request.headers))
             if self.refusals:
                 return self.refusals.pop(0)
             if body["model"] != "tiny":
                 return refusal(404, f"The model `{body['model']}` does not exist.")
             if self.limit and tokens(body) + body["max_tokens"] > self.limit:
                 return refusal(400, f"This model's maximum context length is {self.limit} tokens.")
+            if self.raw:
+                return StreamingResponse(iter([self.raw.pop(0)]), media_type="text/event-stream")
             order = ordered(body["messages"]) if self.obedient else None
             return StreamingResponse(self._stream([order] if order else self.words), media_type="text/event-stream")
 

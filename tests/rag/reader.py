@@ -1,8 +1,8 @@
 """A document read as the service reads it, and what it says."""
 
-from services.rag_llm import reading
-from services.rag_llm.documents import Document, Limits
-from services.rag_llm.tables import Row
+from services.rag_llm.reading import sandbox as reading
+from services.rag_llm.reading.documents import Document, Limits
+from services.rag_llm.reading.tables import Row
 
 LIMITS = Limits(pages=10, unpacked_mb=20, seconds=60, memory_mb=1500)
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from services.rag_llm import corpus as corpus_module
-from services.rag_llm import reading
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.documents import MAX_SECTION, Limits, Unreadable, read_document
+from services.rag_llm.reading import corpus as corpus_module
+from services.rag_llm.reading import sandbox as reading
+from services.rag_llm.reading.corpus import Corpus
+from services.rag_llm.reading.documents import Limits, Unreadable
+from services.rag_llm.reading.outline import MAX_SECTION
+from services.rag_llm.reading.readers import read_document
 from services.rag_llm.settings import Config
 from tests.rag.papers import docx, new_docx, paragraph, pdf
 from tests.rag.privileges import unprivileged

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from services.rag_llm.embedder import open_embedder
-from services.rag_llm.embedder_minilm import MAX_TOKENS, MiniLM, model_folder
+from services.rag_llm.index.embedding.factory import open_embedder
+from services.rag_llm.index.embedding.minilm import MAX_TOKENS, MiniLM, model_folder
 from services.rag_llm.settings import Config
 
 TEXTS = [
@@ -79,7 +79,7 @@ def test_agrees_with_the_network_written_out(minilm: MiniLM) -> None:
 @pytest.mark.skipif(find_spec("sentence_transformers") is None, reason="needs requirements-sentence-transformers.lock")
 def test_agrees_with_sentence_transformers(minilm: MiniLM) -> None:
     """Vectors equal those of the library that the model was published with."""
-    from services.rag_llm.embedder_sentence_transformers import SentenceTransformers
+    from services.rag_llm.index.embedding.sentence_transformers import SentenceTransformers
 
     vectors = SentenceTransformers(str(model_folder())).embed(TEXTS)
     assert np.abs(minilm.embed(TEXTS) - vectors).max() < 2e-6

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.rag_llm.conversation import Asked
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.embedder_minilm import MiniLM
-from services.rag_llm.generation import FORMAT
-from services.rag_llm.ingest import ingest, signature
-from services.rag_llm.meanings import Meanings
-from services.rag_llm.progress import Progress
-from services.rag_llm.retrieval import Retriever
+from services.rag_llm.index.embedding.minilm import MiniLM
+from services.rag_llm.index.generation import FORMAT
+from services.rag_llm.index.ingestion import ingest, signature
+from services.rag_llm.index.progress import Progress
+from services.rag_llm.index.store import Store
+from services.rag_llm.reading.corpus import Corpus
+from services.rag_llm.retrieval.follow_ups import Asked
+from services.rag_llm.retrieval.meanings import Meanings
+from services.rag_llm.retrieval.retriever import Retriever
 from services.rag_llm.settings import Config
-from services.rag_llm.store import Store
 from tests.rag.library import Library
 from tests.rag.privileges import unprivileged
 from tests.rag.shop import DOCUMENTS
@@ -28,11 +28,11 @@ from tests.rag.shop import DOCUMENTS
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.embedder import open_embedder
-from services.rag_llm.ingest import ingest
+from services.rag_llm.reading.corpus import Corpus
+from services.rag_llm.index.embedding.factory import open_embedder
+from services.rag_llm.index.ingestion import ingest
 from services.rag_llm.settings import read_config
-from services.rag_llm.store import Store
+from services.rag_llm.index.store import Store
 
 def die(progress):
     if progress.passages > 30:
@@ -117,7 +117,7 @@ def test_other_settings_make_the_index_anew(library: Library, monkeypatch: pytes
     assert library.embedder.texts == 2 * asked
     assert "another model" in index.signature
     with monkeypatch.context() as changed:
-        changed.setattr("services.rag_llm.ingest.SYNONYMS", "others")
+        changed.setattr("services.rag_llm.index.ingestion.SYNONYMS", "others")
         assert library.store.load(signature(library.embedder, library.corpus.config)) is None
     assert library.store.load(signature(library.embedder, library.corpus.config)) is not None
     library.corpus = Corpus(library.folder, library.corpus.config.model_copy(update={"excerpt_words": 20}))

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.rag_llm import documents
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.embedder import Vectors
-from services.rag_llm.embedder_minilm import MiniLM
-from services.rag_llm.index import Index
-from services.rag_llm.ingest import Absent, ingest
-from services.rag_llm.knowledge import Knowledge
+from services.rag_llm.answering.knowledge import Knowledge
+from services.rag_llm.index.embedding.embedder import Vectors
+from services.rag_llm.index.embedding.minilm import MiniLM
+from services.rag_llm.index.index import Index
+from services.rag_llm.index.ingestion import Absent, ingest
+from services.rag_llm.index.store import Store
+from services.rag_llm.reading.corpus import Corpus
+from services.rag_llm.reading.formats import html
 from services.rag_llm.settings import Config, RagSettings
-from services.rag_llm.store import Store
 from tests.rag.library import Library
 from tests.rag.papers import write_pdf
 from tests.rag.shop import DOCUMENTS, write_shop
@@ -125,7 +125,7 @@ def test_an_unexpected_failure_of_a_reader_is_not_the_end(library: Library, monk
     def stumble(*_: object) -> None:
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setitem(documents.READERS, ".html", stumble)
+    monkeypatch.setattr(html, "read_html", stumble)
     index, outcome = library.ingest()
     assert outcome.skipped == {"prices.html": "It could not be understood (ZeroDivisionError: surprise)."}
     assert set(index.entries) == {*DOCUMENTS} - {"prices.html"}
@@ -190,12 +190,12 @@ async def test_the_end_of_the_service_ends_an_ingest(tmp_path: Path, minilm: Min
     embedder, store = Gated(minilm), Store(tmp_path / "index")
     knowledge = Knowledge(Corpus(tmp_path / "corpus", config.ingest), store, embedder, config.retrieval)
     embedder.shut()
-    ingesting = asyncio.create_task(knowledge.ingest())
+    ingesting = asyncio.create_task(knowledge.index.ingest())
     await asyncio.to_thread(embedder.entered.wait)
     ingesting.cancel()
     knowledge.close()
     embedder.gate.set()
-    await asyncio.to_thread(knowledge._reader.shutdown)
+    await asyncio.to_thread(knowledge.index._reader.shutdown)
     assert embedder.calls == 1
     assert store.generation() is None
     assert [path for path in store.folder.iterdir() if path.is_dir()] == []

@@ -9,8 +9,8 @@ import pytest
 
 from services.common.answering import AnswerEvent
 from services.common.bus import MemoryBus
-from services.rag_llm.extractive import Extractive
-from services.rag_llm.knowledge import Found
+from services.rag_llm.answering.extractive.engine import Extractive
+from services.rag_llm.answering.knowledge import Found
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import RagSettings
 from tests.rag.live import ask, listening, ready

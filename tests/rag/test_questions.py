@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from services.common.answering import ChatMessage
-from services.rag_llm.conversation import Asked, resolve
-from services.rag_llm.embedder_minilm import MiniLM
-from services.rag_llm.forms import STRICT, asked_form, counted, gives
-from services.rag_llm.meanings import Meanings
-from services.rag_llm.spelling import Spelling, english
-from services.rag_llm.subjects import has, has_sibling, names_in
-from services.rag_llm.terms import in_digits, terms, words
+from services.rag_llm.index.embedding.minilm import MiniLM
+from services.rag_llm.index.terms import in_digits, terms, words
+from services.rag_llm.retrieval.features.forms import STRICT, asked_form, counted, gives
+from services.rag_llm.retrieval.features.names import has, has_sibling, names_in
+from services.rag_llm.retrieval.follow_ups import Asked, resolve
+from services.rag_llm.retrieval.meanings import Meanings
+from services.rag_llm.retrieval.spelling import Spelling, english
 
 
 def asked(text: str, *earlier: str) -> Asked:
@@ -159,8 +159,8 @@ def test_meanings(minilm: MiniLM) -> None:
 
 def test_meanings_do_not_grow(minilm: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of words and questions only the latest are remembered, and what is forgotten is embedded again."""
-    monkeypatch.setattr("services.rag_llm.meanings.RECENT", 2)
-    monkeypatch.setattr("services.rag_llm.meanings.MOST", 2)
+    monkeypatch.setattr("services.rag_llm.retrieval.meanings.RECENT", 2)
+    monkeypatch.setattr("services.rag_llm.retrieval.meanings.MOST", 2)
     meanings = Meanings(minilm)
     first = meanings.of(["one", "two", "three"])
     assert np.allclose(first, meanings.of(["one", "two", "three"]), atol=1e-5)

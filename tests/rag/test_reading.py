@@ -2,13 +2,15 @@
 
 import base64
 import io
+import time
 
 import pytest
 from pypdf import PdfWriter
 
-from services.rag_llm.documents import Unreadable
-from services.rag_llm.excerpts import excerpts_of
-from services.rag_llm.sentences import split_clauses, split_sentences
+from services.rag_llm.answering.extractive.clauses import split_clauses
+from services.rag_llm.reading.documents import Unreadable
+from services.rag_llm.reading.excerpts import excerpts_of
+from services.rag_llm.reading.sentences import split_sentences
 from tests.rag.papers import docx, new_docx, paragraph, pdf, ruled, text
 from tests.rag.reader import read, rows, said
 
@@ -257,3 +259,18 @@ def test_an_encrypted_pdf_says_so() -> None:
     writer.write(out)
     with pytest.raises(Unreadable, match="It is encrypted"):
         read("a.pdf", out.getvalue())
+
+
+def test_long_paragraphs_are_split_in_one_go_or_in_many() -> None:
+    """A paragraph of any length has the sentences that its parts have; one that never ends a sentence stays one."""
+    said = ["The Rocket weighs 1.2 kilograms, e.g. with its lid.", "Dr. Smith likes it!", "It boils in 3 minutes."]
+    assert split_sentences(" ".join(said * 1000)) == said * 1000
+    assert split_sentences("well " * 10_000) == [("well " * 10_000).strip()]
+
+
+@pytest.mark.parametrize("mark", ["“ ", "(\"' ", "«"])
+def test_quotation_marks_that_nothing_closes_keep_nobody_waiting(mark: str) -> None:
+    """A hostile document costs a part of a second at a time, not ten."""
+    started = time.process_time()
+    split_sentences(mark * (300_000 // len(mark)))
+    assert time.process_time() - started < 5

@@ -16,9 +16,9 @@ import pytest
 from services.common.answering import ChatMessage
 from services.common.bus import MemoryBus
 from services.common.messages import Cancel, control_channel
-from services.rag_llm.chat_server import ChatServer, ServerAway
-from services.rag_llm.excerpts import Excerpt
-from services.rag_llm.prompt import Prompt, prompts
+from services.rag_llm.answering.chat.client import ChatClient, ServerAway
+from services.rag_llm.answering.chat.prompt import Prompt, prompts
+from services.rag_llm.reading.excerpts import Excerpt
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
 from tests.rag.live import ask, events, listening, ready, until
@@ -196,7 +196,7 @@ async def test_a_long_conversation_is_cut_to_the_servers_limit(opened: Open, vll
 
 async def test_the_server_counts_as_it_charges(opened: Open, vllm: Server, config: Config) -> None:
     """What `/tokenize` says of a prompt is what its completion is charged with."""
-    server = ChatServer(RagSettings(vllm_url=VLLM_URL), config.vllm)
+    server = ChatClient(RagSettings(vllm_url=VLLM_URL), config.vllm)
     served = await server.served()
     prompt = next(prompts("How heavy?", [passage("It weighs 1.2 kg.")], [ChatMessage(role="user", content="Hi")], 100))
     parts = [part async for part in server.complete(served.model, prompt)]
@@ -208,7 +208,7 @@ async def test_the_server_counts_as_it_charges(opened: Open, vllm: Server, confi
 async def test_context_overflow(opened: Open, vllm: Server, config: Config) -> None:
     """A prompt that the server refuses as too long, and one that could not fit at all, are both told as that."""
     limit = (await vllm.served())["max_model_len"]
-    server = ChatServer(RagSettings(vllm_url=VLLM_URL), config.vllm)
+    server = ChatClient(RagSettings(vllm_url=VLLM_URL), config.vllm)
     too_long: Prompt = [{"role": "user", "content": "well " * limit}]
     with pytest.raises(ServerAway, match=r"longer than the model's context \(400\)"):
         await anext(server.complete((await server.served()).model, too_long))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.rag_llm.embedder_minilm import MiniLM
+from services.rag_llm.index.embedding.minilm import MiniLM
 from services.rag_llm.settings import Config
 from tests.rag.counter import Counter, known
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.rag_llm.days import days_in
-from services.rag_llm.embedder_minilm import MiniLM
+from services.rag_llm.index.embedding.minilm import MiniLM
+from services.rag_llm.retrieval.features.days import days_in
 from services.rag_llm.settings import Config
 from tests.rag.counter import Counter, known
 

@@ -12,9 +12,9 @@ import pytest
 from services.common.answering import ANSWER_EVENTS
 from services.common.bus import MemoryBus
 from services.common.messages import CONTROL_PATTERN, SERVICES_CHANNEL, Cancel, Close, control_channel
+from services.rag_llm.api.cancellation import RunningAnswers
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
-from services.rag_llm.turns import Turns
 from tests.rag.live import ask, listening, ready, until
 from tests.rag.shop import DOCUMENTS
 
@@ -254,16 +254,39 @@ class Endless:
 @pytest.mark.parametrize(("cancelled", "ends"), [(3, True), (4, True), (2, False), (None, True)])
 async def test_a_cancel_ends_its_turn_and_those_before(cancelled: int | None, ends: bool) -> None:
     """An answer ends when its turn or a later one is cancelled, its work is stopped, and other turns go on."""
-    turns, endless = Turns(), Endless()
-    answer = turns.until_cancelled("s", 3, endless.events())  # type: ignore[arg-type]  # a generator function
+    running, endless = RunningAnswers(), Endless()
+    answer = running.until_cancelled("s", 3, endless.events())  # type: ignore[arg-type]  # a generator function
     assert (await anext(answer)).type == "delta"
-    turns.cancel("other", 99)
-    turns.cancel("s", cancelled)
+    running.cancel("other", 99)
+    running.cancel("s", cancelled)
     left = [event async for event, _ in _zip(answer, 5)]
     assert (left == []) is ends
     await answer.aclose()
     assert endless.stopped
-    assert len(turns) == 0
+    assert len(running) == 0
+
+
+async def test_a_cancel_ends_what_waits_and_an_error_is_not_lost() -> None:
+    """An answer that waits for its next word ends when it is cancelled; what fails by itself is raised, and over."""
+    running, begun = RunningAnswers(), asyncio.Event()
+
+    async def waits() -> AsyncIterator[Any]:
+        begun.set()
+        await asyncio.Event().wait()
+        yield
+
+    async def fails() -> AsyncIterator[Any]:
+        raise TimeoutError("out of order")
+        yield
+
+    waiting = running.until_cancelled("s", 1, waits())  # type: ignore[arg-type]  # a generator function
+    next_word = asyncio.create_task(anext(waiting, None))
+    await begun.wait()
+    running.cancel("s")
+    assert await asyncio.wait_for(next_word, 5) is None
+    with pytest.raises(TimeoutError, match="out of order"):
+        await anext(running.until_cancelled("s", 2, fails()))  # type: ignore[arg-type]  # a generator function
+    assert len(running) == 0
 
 
 async def _zip(events: AsyncIterator[Any], count: int) -> AsyncIterator[tuple[Any, int]]:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.rag_llm.quantities import quantity
-from services.rag_llm.rows import say_leader
-from services.rag_llm.superlatives import asked_extreme, leaders
-from services.rag_llm.tables import Row
+from services.rag_llm.answering.extractive.rows import say_leader
+from services.rag_llm.reading.tables import Row
+from services.rag_llm.retrieval.features.quantities import quantity
+from services.rag_llm.retrieval.features.superlatives import asked_extreme, leaders
 
 
 def table(header: str, *lines: str) -> list[Row]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.rag_llm.tables import looks_headed
+from services.rag_llm.reading.tables import looks_headed
 from tests.rag.reader import read, rows, said
 
 

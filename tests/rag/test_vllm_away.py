@@ -150,3 +150,47 @@ async def test_a_stream_without_the_usual_end(client: httpx.AsyncClient, model: 
     """A server that says why it finished need not say [DONE] as well."""
     model.takes_leave = False
     assert (await ask(client, "How much does the Rocket weigh?")).names[-1] == "done"
+
+
+@pytest.mark.parametrize(
+    ("raw", "why", "asked"),
+    [
+        ("data: {nope\n\n", "sent what is no chat completion", 1),
+        ("data: [1, 2]\n\n", "sent what is no chat completion", 1),
+        ('data: {"choices": [{"delta": "words"}]}\n\n', "sent what is no chat completion", 1),
+        ('data: {"error": {"message": "no memory for k3y"}}\n\n', "reports an error in the middle", 2),
+        ("data: [DONE]\n\n", "closed the stream before the end", 2),
+        ("", "closed the stream before the end", 2),
+    ],
+)
+async def test_a_stream_that_is_no_completion(
+    client: httpx.AsyncClient, model: ModelServer, raw: str, why: str, asked: int
+) -> None:
+    """Whatever comes instead of words, the documents answer, and what the server said is not passed on."""
+    model.raw = [raw] * asked
+    heard = await ask(client, "How much does the Rocket weigh?")
+    assert "1.2 kilograms" in heard.text
+    assert why in heard.fallback
+    assert "k3y" not in heard.fallback
+    assert len(model.requests) == asked
+
+
+async def test_the_environment_is_left_alone(
+    settings: RagSettings, bus: MemoryBus, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the proxies nor the OpenAI account that the environment names are used for the server of `VLLM_URL`."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, "quokka")
+    async with (
+        listening(model.app()) as upstream,
+        listening(
+            create_app(settings.model_copy(update={"llm_engine": "vllm", "vllm_url": f"{upstream}/v1"}), bus)
+        ) as address,
+        httpx.AsyncClient(base_url=address, timeout=20, trust_env=False) as client,
+    ):
+        await ready(client)
+        assert (await ask(client, "How much does the Rocket weigh?")).fallback == ""
+    assert model.keys == [""]
+    assert "quokka" not in str(model.headers)

@@ -13,10 +13,10 @@ import watchfiles
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from services.common.bus import MemoryBus
-from services.rag_llm import knowledge, watching
+from services.rag_llm.index import live, watching
+from services.rag_llm.index.watching import changes, counts
 from services.rag_llm.server import create_app
 from services.rag_llm.settings import Config, RagSettings
-from services.rag_llm.watching import changes, counts
 from tests.rag.live import PATIENCE_S, listening, ready, until
 
 SETTLE_MS = 50
@@ -163,7 +163,7 @@ async def test_a_failure_is_not_the_end_of_following(
         raise ZeroDivisionError("surprise")
 
     with monkeypatch.context() as patched:
-        patched.setattr(knowledge, "ingest", fail)
+        patched.setattr(live, "ingest", fail)
         (settings.corpus_dir / "meteor.md").write_text("# Meteor\n\nThe Meteor is 31 centimetres tall.\n")
         assert await asyncio.to_thread(failed.wait, PATIENCE_S)
     (settings.corpus_dir / "star.md").write_text("# Star\n\nThe Star is 12 centimetres tall.\n")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.rag_llm.extractive import subjects
-from services.rag_llm.naming import named
-from services.rag_llm.rows import say_row
-from services.rag_llm.tables import Row
+from services.rag_llm.answering.extractive.abstaining import subjects
+from services.rag_llm.answering.extractive.naming import named
+from services.rag_llm.answering.extractive.rows import say_row
+from services.rag_llm.reading.tables import Row
 
 ROBOT: Row = (("Model", "Aurora 2"), ("Price", "€299"), ("Warranty", "2 years"), ("In stock", "no"))
 FERRY: Row = (("Route", "Harbour to Seal Island"), ("Last departure", "21:45"), ("Fare", "8 euros"))

@@ -21,16 +21,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from services.common.answering import ChatMessage, Delta, Passage, Retrieval
-from services.rag_llm.corpus import Corpus
-from services.rag_llm.embedder import Embedder
-from services.rag_llm.embedder_minilm import MiniLM
-from services.rag_llm.extractive import Extractive
-from services.rag_llm.index import Index
-from services.rag_llm.ingest import signature
-from services.rag_llm.knowledge import Knowledge
+from services.rag_llm.answering.extractive.engine import Extractive
+from services.rag_llm.answering.knowledge import Knowledge
+from services.rag_llm.index.embedding.embedder import Embedder
+from services.rag_llm.index.embedding.minilm import MiniLM
+from services.rag_llm.index.index import Index
+from services.rag_llm.index.ingestion import signature
+from services.rag_llm.index.store import Store
+from services.rag_llm.index.terms import terms
+from services.rag_llm.reading.corpus import Corpus
 from services.rag_llm.settings import Config, read_config
-from services.rag_llm.store import Store
-from services.rag_llm.terms import terms
 
 HERE = Path(__file__).parent
 SETS = {
@@ -116,7 +116,7 @@ async def ask_all(documents: Path, cases: Sequence[Case], embedder: Embedder, co
     with tempfile.TemporaryDirectory() as folder:
         corpus, store = Corpus(documents, config.ingest), Store(Path(folder))
         knowledge = Knowledge(corpus, store, embedder, config.retrieval)
-        await knowledge.start()
+        await knowledge.index.start()
         index = store.load(signature(embedder, config.ingest))
         assert index is not None
         engine = Extractive(config.extractive)

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 
 from services.common.settings import read_settings
-from services.rag_llm.conversation import Asked
-from services.rag_llm.embedder import open_embedder
-from services.rag_llm.index import Index
-from services.rag_llm.ingest import signature
-from services.rag_llm.meanings import Meanings
-from services.rag_llm.retrieval import Retriever
+from services.rag_llm.index.embedding.factory import open_embedder
+from services.rag_llm.index.index import Index
+from services.rag_llm.index.ingestion import signature
+from services.rag_llm.index.store import Store
+from services.rag_llm.retrieval.follow_ups import Asked
+from services.rag_llm.retrieval.meanings import Meanings
+from services.rag_llm.retrieval.retriever import Retriever
 from services.rag_llm.settings import RagSettings, read_config
-from services.rag_llm.store import Store
 from tests.rag.bench import grammar
 
 PASSAGES = (1_000, 10_000, 100_000)
