@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.common.settings import Settings, complaints
-from services.stack import supervise
+from services.stack import preflight, up
 from services.stack.environment import ROOT
 from services.stack.processes import StackError
 
@@ -74,7 +74,7 @@ def test_every_key_that_is_read_is_in_the_file() -> None:
 
 def test_every_key_that_is_read_is_known() -> None:
     """`make up` takes no key for a typing error that somebody reads, and knows none that nobody does."""
-    assert supervise.known_settings() == keys_that_are_read()
+    assert preflight.known_settings() == keys_that_are_read()
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_a_misspelt_key_is_noticed(
     key: str, said: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line for each key of the file that nobody reads, with the nearest that is read; before anything starts."""
-    monkeypatch.setattr(supervise, "written", lambda: {key: "1"})
+    monkeypatch.setattr(up, "written", lambda: {key: "1"})
     with pytest.raises(StackError):
-        supervise.up({"TTS_ENGINE": "nonsense"})
+        up.up({"TTS_ENGINE": "nonsense"})
     assert capsys.readouterr().err.splitlines() == said
 
 

@@ -3,7 +3,7 @@
 import sys
 
 from services.stack.processes import StackError
-from services.stack.supervise import up
+from services.stack.up import up
 
 try:
     sys.exit(up())
