@@ -4,9 +4,8 @@ package config
 import (
 	"errors"
 	"net"
+	"net/url"
 	"strconv"
-
-	"github.com/redis/go-redis/v9"
 	"strings"
 )
 
@@ -68,8 +67,8 @@ func Load(getenv func(string) string, file []byte) (Config, error) {
 	if n := len(c.TokenSecret); n < MinSecretLength {
 		env.fail("TOKEN_SECRET has %d characters; set it to %d or more, the same for all services", n, MinSecretLength)
 	}
-	if _, err := redis.ParseURL(c.RedisURL); err != nil {
-		env.fail("REDIS_URL is %q; it must look like redis://127.0.0.1:6379/0: %w", c.RedisURL, err)
+	if at, err := url.Parse(c.RedisURL); err != nil || at.Host == "" || (at.Scheme != "redis" && at.Scheme != "rediss") {
+		env.fail("REDIS_URL is %q; it must look like redis://127.0.0.1:6379/0", c.RedisURL)
 	}
 	for _, a := range c.Advertise {
 		if !isAdvertised(a) {

@@ -4,11 +4,10 @@ package heartbeat
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 )
 
 // channel is where all services announce themselves.
@@ -34,25 +33,12 @@ type Sender struct {
 	Log      *slog.Logger
 }
 
-// Run publishes until the context ends, and returns nil then. An error means that RedisURL is no address of Redis.
+// Run publishes until the context ends, and returns nil then.
 func (s Sender) Run(ctx context.Context) error {
-	options, err := redis.ParseURL(s.RedisURL)
-	if err != nil {
-		return err
-	}
-	options.Protocol = 2 // PUBLISH is all that is needed: no handshake that an older server does not know
-	options.DisableIdentity = true
-	options.MaxRetries = -1 // the next beat is the retry
-	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = time.Second, time.Second, time.Second
-	options.DialerRetries = 1
-	options.PoolSize = 1
-	redis.SetLogger(debugLogger{s.Log})
-	client := redis.NewClient(options)
-	defer func() { _ = client.Close() }()
 	ticker := time.NewTicker(s.Interval)
 	defer ticker.Stop()
 	for away := false; ; {
-		err := s.publish(ctx, client)
+		err := s.publish(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -70,7 +56,8 @@ func (s Sender) Run(ctx context.Context) error {
 	}
 }
 
-func (s Sender) publish(ctx context.Context, client *redis.Client) error {
+// publish connects anew each time: then there is no connection that could have died unseen since the last heartbeat.
+func (s Sender) publish(ctx context.Context) error {
 	text, err := json.Marshal(Heartbeat{
 		Type: "heartbeat", Service: "sfu-gateway", Instance: s.Instance,
 		Sessions: s.Sessions(), Capacity: s.Capacity, At: time.Now().UnixMilli(),
@@ -78,12 +65,12 @@ func (s Sender) publish(ctx context.Context, client *redis.Client) error {
 	if err != nil {
 		return err
 	}
-	return client.Publish(ctx, channel, text).Err()
-}
-
-// debugLogger takes the messages of the Redis client. Run logs once what matters of them.
-type debugLogger struct{ log *slog.Logger }
-
-func (q debugLogger) Printf(_ context.Context, format string, args ...any) {
-	q.log.Debug(fmt.Sprintf(format, args...))
+	connection, err := redis.DialURLContext(ctx, s.RedisURL,
+		redis.DialConnectTimeout(time.Second), redis.DialReadTimeout(time.Second), redis.DialWriteTimeout(time.Second))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = connection.Close() }()
+	_, err = redis.DoContext(connection, ctx, "PUBLISH", channel, text)
+	return err
 }
