@@ -14,7 +14,7 @@ from services.common.heartbeat import INSTANCE, beat
 from services.common.messages import Heartbeat
 from services.common.service import Check, create_service, serve
 from services.common.settings import read_settings
-from services.orchestrator_api.lib.bus import Publisher, Registry
+from services.orchestrator_api.lib.bus import EventPublisher, Registry
 from services.orchestrator_api.lib.conversation.context import After, Context
 from services.orchestrator_api.lib.sessions.adopting import adopt
 from services.orchestrator_api.lib.sessions.grants import Grants
@@ -26,7 +26,7 @@ from services.orchestrator_api.lib.upstream.gateway import Gateway
 from services.orchestrator_api.lib.upstream.rag import Rag
 from services.orchestrator_api.lib.upstream.renderer import Renderer
 from services.orchestrator_api.lib.upstream.services import Services
-from services.orchestrator_api.lib.upstream.transcription import Transcription
+from services.orchestrator_api.lib.upstream.transcription import AsrLink
 from services.orchestrator_api.lib.upstream.tts import Tts
 from services.orchestrator_api.lib.web.announcing import announce
 from services.orchestrator_api.lib.web.hosts import KnownHosts
@@ -53,8 +53,8 @@ def create_app(settings: OrchestratorSettings, *, after: After | None = None) ->
     async def lifespan(app: FastAPI, background: Background) -> AsyncIterator[None]:
         context = Context(
             services=services,
-            publisher=Publisher(bus),
-            transcription=Transcription(asr, bus, grants.for_asr, clock),
+            publisher=EventPublisher(bus),
+            transcription=AsrLink(asr, bus, grants.for_asr, clock),
             clock=clock,
             after=after or asyncio.get_running_loop().call_later,
             buffer_ms=settings.buffer_seconds * 1000,

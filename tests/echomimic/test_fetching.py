@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi
 
-from services.renderer.models.fetching import FetchError, Source, fetch
+from services.renderer.models.fetching import FetchError, WeightsSource, fetch
 
 COMMIT = "a" * 40
 BIG = bytes(range(256)) * 40
 SMALL = b'{"dim": 48}'
-SOURCE = Source("somebody/model", "model", ("config.json", "*.pth"))
+SOURCE = WeightsSource("somebody/model", "model", ("config.json", "*.pth"))
 
 
 class Hub(ThreadingHTTPServer):
@@ -132,7 +132,7 @@ def test_a_damaged_file_is_deleted_and_named(hub: Hub, tmp_path: Path) -> None:
 def test_a_hub_that_is_laid_out_anew_is_a_sentence(hub: Hub, tmp_path: Path) -> None:
     """Nothing of what is wanted is there."""
     with pytest.raises(FetchError, match="has none of"):
-        fetch(tmp_path, lambda _: None, (Source("somebody/model", "model", ("*.gguf",)),), hub.api())
+        fetch(tmp_path, lambda _: None, (WeightsSource("somebody/model", "model", ("*.gguf",)),), hub.api())
 
 
 def test_a_hub_that_is_away_is_a_sentence(hub: Hub, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from services.rag_llm.index.embedding.embedder import Vectors
 from services.rag_llm.index.embedding.minilm import MiniLM
 from services.rag_llm.index.index import Index
 from services.rag_llm.index.ingestion import Outcome, ingest
-from services.rag_llm.index.progress import Progress
+from services.rag_llm.index.progress import IngestProgress
 from services.rag_llm.index.store import Store
 from services.rag_llm.reading.corpus import Corpus
 from services.rag_llm.settings import IngestConfig
@@ -33,7 +33,7 @@ class Library:
         self.store = Store(folder / "index")
         self.embedder = Counting(minilm)
         self.corpus = Corpus(self.folder, config)
-        self.reports: list[Progress] = []
+        self.reports: list[IngestProgress] = []
 
     def ingest(self) -> tuple[Index, Outcome]:
         return ingest(self.corpus, self.store, self.embedder, self.reports.append)

@@ -14,7 +14,7 @@ import pytest
 from services.rag_llm.index.embedding.minilm import MiniLM
 from services.rag_llm.index.generation import FORMAT
 from services.rag_llm.index.ingestion import ingest, signature
-from services.rag_llm.index.progress import Progress
+from services.rag_llm.index.progress import IngestProgress
 from services.rag_llm.index.store import Store
 from services.rag_llm.reading.corpus import Corpus
 from services.rag_llm.retrieval.follow_ups import Asked
@@ -98,7 +98,7 @@ def test_an_index_folder_that_is_read_only(library: Library, tmp_path: Path) -> 
 def test_an_ingest_that_is_stopped_leaves_nothing(library: Library) -> None:
     """What raises out of the report ends the ingest; the index stays as it was."""
 
-    def stop(_: Progress) -> None:
+    def stop(_: IngestProgress) -> None:
         raise RuntimeError("stop")
 
     index, _ = library.ingest()

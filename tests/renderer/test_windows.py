@@ -4,11 +4,11 @@ from math import inf
 
 import pytest
 
-from services.renderer.echomimic.windows import LOOK_AHEAD, Plan, Scheme, Window
+from services.renderer.echomimic.windows import LOOK_AHEAD, Scheme, Window, WindowPlan
 
 
 def planned(
-    plan: Plan, heard: float, ended: bool = False, playhead: int = 0, waited: float = 0.0, quiet: bool = False
+    plan: WindowPlan, heard: float, ended: bool = False, playhead: int = 0, waited: float = 0.0, quiet: bool = False
 ) -> Window | None:
     """Ask for the next window, and take it."""
     window = plan.next(heard, ended, playhead, waited, quiet)
@@ -19,14 +19,14 @@ def planned(
 
 def test_windows_follow_each_other() -> None:
     """The first starts from the reference, the others carry on; together they show every picture once."""
-    plan = Plan(Scheme(13, 1))
+    plan = WindowPlan(Scheme(13, 1))
     windows = [planned(plan, 60) for _ in range(4)]
     assert windows == [Window(0, 12, "turn"), *(Window(first, 12, "carried") for first in (12, 24, 36))]
 
 
 def test_a_longer_overlap_is_carried_from_the_second_window_on() -> None:
     """Nothing is there to carry on from at the start but the reference, which is one picture."""
-    plan = Plan(Scheme(25, 5))
+    plan = WindowPlan(Scheme(25, 5))
     assert [planned(plan, 90) for _ in range(3)] == [
         Window(0, 24, "turn"),
         Window(24, 20, "carried"),
@@ -37,12 +37,12 @@ def test_a_longer_overlap_is_carried_from_the_second_window_on() -> None:
 @pytest.mark.parametrize(("heard", "there"), [(12 + LOOK_AHEAD - 0.1, False), (12 + LOOK_AHEAD, True)])
 def test_a_window_needs_its_speech_and_a_short_look_ahead(heard: float, there: bool) -> None:
     """What the last picture hears must have come."""
-    assert (planned(Plan(Scheme(13, 1)), heard) is not None) is there
+    assert (planned(WindowPlan(Scheme(13, 1)), heard) is not None) is there
 
 
 def test_the_end_of_a_turn_is_not_waited_for() -> None:
     """Speech that ends is shown to its end, a begun picture included, and no further."""
-    plan = Plan(Scheme(13, 1))
+    plan = WindowPlan(Scheme(13, 1))
     assert planned(plan, 14.3, ended=True) == Window(0, 12, "turn")
     assert planned(plan, 14.3, ended=True) == Window(12, 3, "carried")
     assert planned(plan, 14.3, ended=True) is None
@@ -50,7 +50,7 @@ def test_the_end_of_a_turn_is_not_waited_for() -> None:
 
 def test_speech_that_stalls_is_shown_as_far_as_it_goes() -> None:
     """Where pictures are needed soon, what was heard is enough; the next window then starts anew."""
-    plan = Plan(Scheme(13, 1))
+    plan = WindowPlan(Scheme(13, 1))
     assert planned(plan, 6.5, waited=0.1) is None
     assert planned(plan, 6.5, waited=0.3) == Window(0, 6, "turn")
     assert planned(plan, 30) == Window(6, 12, "gap")
@@ -58,7 +58,7 @@ def test_speech_that_stalls_is_shown_as_far_as_it_goes() -> None:
 
 def test_speech_that_is_far_ahead_may_stall() -> None:
     """No window is cut short for pictures that are not needed soon."""
-    plan = Plan(Scheme(13, 1))
+    plan = WindowPlan(Scheme(13, 1))
     planned(plan, 14)
     assert planned(plan, 18, waited=inf, playhead=0) is None
     assert planned(plan, 18, waited=inf, playhead=5) == Window(12, 6, "carried")
@@ -66,7 +66,7 @@ def test_speech_that_is_far_ahead_may_stall() -> None:
 
 def test_pauses_and_drift_start_from_the_reference_again() -> None:
     """A chain ends where speech pauses, and where its pictures have drifted."""
-    plan = Plan(Scheme(13, 1))
+    plan = WindowPlan(Scheme(13, 1))
     assert planned(plan, 90, quiet=True) == Window(0, 12, "turn")
     assert planned(plan, 90, quiet=True) == Window(12, 12, "pause")
     plan.break_off("drift")
@@ -76,7 +76,7 @@ def test_pauses_and_drift_start_from_the_reference_again() -> None:
 
 def test_what_is_late_already_is_left_out() -> None:
     """A window begins with the picture that is due, not with one that was."""
-    plan = Plan(Scheme(13, 1))
+    plan = WindowPlan(Scheme(13, 1))
     planned(plan, 90)
     assert planned(plan, 90, playhead=15) == Window(15, 12, "carried")
 

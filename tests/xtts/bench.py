@@ -23,7 +23,7 @@ from services.tts.engine import Line, Pcm, Written
 from services.tts.visemes.tracking import Tracked
 from services.tts.xtts.decoder import Decoder
 from services.tts.xtts.engine import XttsEngine
-from services.tts.xtts.vocoder import Vocoder, Window
+from services.tts.xtts.vocoder import Vocoder, VocoderWindow
 from services.tts.xtts.weights import Loaded, load
 from tests.xtts.published import SPEAKERS, TINY, TRUE, publish, small_vocoder
 
@@ -142,7 +142,7 @@ class Bench:
                 decoder.begin(row, style, text)
             rows = list(range(count))
             self._time(f"{variant}: step of {count} ms", lambda rows=rows: decoder.step(rows))  # type: ignore[misc]
-            window = Window(torch.randn(60, decoder.width, device=self._device), color, 60, 90, False)
+            window = VocoderWindow(torch.randn(60, decoder.width, device=self._device), color, 60, 90, False)
             self._time(f"{variant}: window of {count} ms", lambda n=count, w=window: vocoder.sound([w] * n))  # type: ignore[misc]
 
     def _time(self, name: str, work: Callable[[], object], runs: int = 10) -> None:

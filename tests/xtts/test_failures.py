@@ -12,7 +12,7 @@ from services.tts.catalog import load as load_catalog
 from services.tts.settings import TtsSettings
 from services.tts.sound import Sound
 from services.tts.xtts.decoder import Decoder
-from services.tts.xtts.vocoder import Vocoder, Window
+from services.tts.xtts.vocoder import Vocoder, VocoderWindow
 from tests.tts.conftest import Tts, sound_of, written
 from tests.tts.test_voices import bearer, encoded, post
 from tests.xtts.service import SPEAKER, recording, xtts
@@ -85,7 +85,7 @@ def test_one_bad_step_does_not_end_the_others(tts: Tts, monkeypatch: pytest.Monk
     broken = threading.Event()
     broken.set()
 
-    def breaks(self: Vocoder, windows: list[Window]) -> list[Sound]:
+    def breaks(self: Vocoder, windows: list[VocoderWindow]) -> list[Sound]:
         if broken.is_set():
             broken.clear()
             raise RuntimeError("a kernel failed")

@@ -12,7 +12,7 @@ from services.tts.engine import Line, SynthesisFailed, Voice, Written
 from services.tts.xtts.decoder import Decoder
 from services.tts.xtts.engine import XttsEngine
 from services.tts.xtts.sampling import Sampling
-from services.tts.xtts.vocoder import Vocoder, Window
+from services.tts.xtts.vocoder import Vocoder, VocoderWindow
 from services.tts.xtts.weights import Loaded, load
 from tests.xtts.published import SPEAKERS
 from tests.xtts.tracker import Foretold
@@ -70,7 +70,7 @@ def test_one_voice_is_the_librarys(loaded: Loaded, said: list[dict[str, Any]]) -
             there = vocoder.frames(tokens, ended=ended)
             while at < there:
                 end = min(at + int(sizes.integers(1, 40)), there)
-                pieces += vocoder.sound([Window(latents[:tokens], color, at, end, ended)])
+                pieces += vocoder.sound([VocoderWindow(latents[:tokens], color, at, end, ended)])
                 at = end
         sound = np.concatenate(pieces)
         assert len(sound) == len(want["wav"])

@@ -16,7 +16,7 @@ BACKLOG = 1000
 """Messages that may wait while Redis is slow; the oldest are given up first."""
 
 
-class Publisher:
+class EventPublisher:
     """Takes messages at once, publishes them in order. While the bus is away they are lost: they would be late."""
 
     def __init__(self, bus: Bus) -> None:

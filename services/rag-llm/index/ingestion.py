@@ -11,7 +11,7 @@ from functools import partial
 from services.rag_llm.index.embedding.embedder import Embedder
 from services.rag_llm.index.generation import FORMAT, Writer
 from services.rag_llm.index.index import Index
-from services.rag_llm.index.progress import Progress, Report
+from services.rag_llm.index.progress import IngestProgress, Report
 from services.rag_llm.index.store import Store
 from services.rag_llm.index.terms import SYNONYMS
 from services.rag_llm.reading.corpus import Corpus
@@ -84,7 +84,7 @@ def _read_all(corpus: Corpus, old: Index | None, writer: Writer, report: Report,
     files = list(corpus.files())
 
     def tell(done: int) -> None:
-        report(Progress(done, len(files), writer.passages, time.perf_counter() - started))
+        report(IngestProgress(done, len(files), writer.passages, time.perf_counter() - started))
 
     for done, (source, path) in enumerate(files):
         tell(done)

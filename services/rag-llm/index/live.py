@@ -9,7 +9,7 @@ from services.common.logs import logger
 from services.rag_llm.index.embedding.embedder import Embedder
 from services.rag_llm.index.index import Index
 from services.rag_llm.index.ingestion import Absent, Outcome, ingest, signature
-from services.rag_llm.index.progress import Progress
+from services.rag_llm.index.progress import IngestProgress
 from services.rag_llm.index.store import Store
 from services.rag_llm.index.watching import changes
 from services.rag_llm.reading.corpus import Corpus
@@ -136,7 +136,7 @@ class LiveIndex:
                 s=outcome.seconds,
             )
 
-    def _note(self, progress: Progress) -> None:
+    def _note(self, progress: IngestProgress) -> None:
         if self._closed:
             raise RuntimeError("the service ends")
         self._progress = str(progress)

@@ -11,7 +11,7 @@ REDRAW_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class IngestProgress:
     """`passages` are those that were new; `seconds` since the start."""
 
     files: int
@@ -24,7 +24,7 @@ class Progress:
         return f"{self.files} of {self.of} files, {self.passages} new passages{rate}"
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[IngestProgress], None]
 """Told after each file, and while a long one is under way."""
 
 
@@ -35,7 +35,7 @@ class Bar:
         self._out, self._live = out, out.isatty()
         self._drawn, self._tenths = 0.0, -1
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: IngestProgress) -> None:
         share = progress.files / progress.of if progress.of else 1.0
         if self._live:
             if share < 1 and time.monotonic() - self._drawn < REDRAW_S:

@@ -28,7 +28,7 @@ _HOW = frozenset("often offen long early late soon far large big".split())  # no
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class QueryWord:
     """A word of a question: the term of the index that is nearest, the word that was meant, the word that was said."""
 
     term: str
@@ -60,23 +60,23 @@ class Lexicon:
             for term in own.intersection(terms(source)):
                 self._owners[term].add(source)
 
-    def read(self, text: str) -> list[Word]:
+    def read(self, text: str) -> list[QueryWord]:
         """The words that carry meaning, in order."""
         said = [*self._joined(self._numbers([*in_digits(words(text)[:MOST_WORDS])]))]
         said = [word for before, word in zip(("", *said), said, strict=False) if not (before == "how" and word in _HOW)]
         unknown = [word for word in dict.fromkeys(said) if not self._is_word(word)][:MOST_ERRORS]
         names = {name.lower() for name in _NAME.findall(text)}
         meant = {word: self._meant(word, word in names) for word in unknown}
-        found = [word for one in said for word in meant.get(one) or [Word(term, one, one) for term in terms(one)]]
+        found = [word for one in said for word in meant.get(one) or [QueryWord(term, one, one) for term in terms(one)]]
         return [self._renamed(word, after) for word, after in zip(found, [*found[1:], None], strict=False)]
 
-    def weight(self, word: Word) -> float:
+    def weight(self, word: QueryWord) -> float:
         """What the word counts: its rarity in the documents, less where it is common everywhere."""
         known = word.term in self.vocabulary
         common = min(1.0, max(LEAST, (-commonness(word.meant) - 2) / 2.5)) if word.meant.isalpha() else 1.0
         return common * (self._rarity(word.term) if known else 0.8 * self._rarity(word.term))
 
-    def owners(self, found: Sequence[Word]) -> frozenset[str]:
+    def owners(self, found: Sequence[QueryWord]) -> frozenset[str]:
         """The documents named after one of these words, where no other document has the word."""
         return frozenset(source for word in found for source in self._owners.get(word.term, ()))
 
@@ -109,13 +109,13 @@ class Lexicon:
     def _is_word(self, said: str) -> bool:
         return self.vocabulary.issuperset(terms(said)) or is_english(said) or is_superlative(said)
 
-    def _meant(self, said: str, name: bool) -> list[Word]:
+    def _meant(self, said: str, name: bool) -> list[QueryWord]:
         """The words that a misspelt one may stand for, or itself. A `name` is not taken for an everyday word."""
         parts = self._spelling.parts(said)
         meant = parts or [self._spelling.nearest(said) or (not name and english(said)) or said]
-        return [Word(term, word, said) for word in meant for term in terms(word)]
+        return [QueryWord(term, word, said) for word in meant for term in terms(word)]
 
-    def _renamed(self, word: Word, after: Word | None) -> Word:
+    def _renamed(self, word: QueryWord, after: QueryWord | None) -> QueryWord:
         """`trio 50` was said where there is a Brio 50 and no Trio."""
         if after is None or word.term in self.vocabulary:
             return word
@@ -124,4 +124,4 @@ class Lexicon:
             for known, numbers in self._families.items()
             if after.term in numbers and OSA.distance(known, word.term) <= max(1, len(known) // 3)
         ]
-        return Word(near[0], near[0], word.said) if near else word
+        return QueryWord(near[0], near[0], word.said) if near else word

@@ -10,7 +10,7 @@ from services.rag_llm.index.terms import STOPWORDS, terms, words
 from services.rag_llm.retrieval.features.forms import asked_form
 from services.rag_llm.retrieval.features.names import Name, names_in
 from services.rag_llm.retrieval.follow_ups import Asked, is_question
-from services.rag_llm.retrieval.lexicon import Lexicon, Word
+from services.rag_llm.retrieval.lexicon import Lexicon, QueryWord
 from services.rag_llm.retrieval.meanings import Meanings
 
 CONTEXT_SHARE = 0.4
@@ -80,7 +80,7 @@ def _without(text: str, titles: frozenset[str]) -> str:
     return " ".join(kept) if any(word not in STOPWORDS for word in kept) else text
 
 
-def _respelt(text: str, found: Sequence[Word]) -> str:
+def _respelt(text: str, found: Sequence[QueryWord]) -> str:
     """The question for the embedder, with what was misspelt put right."""
     meant = {word.said: word.meant for word in found if word.meant != word.said}
     return " ".join(meant.get(word, word) for word in words(text)) if meant else text

@@ -33,7 +33,7 @@ class EchoMimicEngine:
             raise EngineUnavailableError(
                 f"Weights are missing ({', '.join(map(str, absent))}): `python -m services.renderer.models fetch`."
             )
-        progress = loading.Progress(7)
+        progress = loading.LoadingProgress(7)
         with progress.step("portraits"):
             files = find_portraits(settings.avatars_dir)
             if settings.avatar not in files:

@@ -36,7 +36,7 @@ IDLE_WINDOWS = 5
 TEXT_LENGTH = 512
 
 
-class Progress:
+class LoadingProgress:
     """Logs each step of the start when it begins, and how long it took, s."""
 
     def __init__(self, steps: int) -> None:

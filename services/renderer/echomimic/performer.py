@@ -16,7 +16,7 @@ from services.renderer.echomimic.generator import Likeness
 from services.renderer.echomimic.recipe import MEMORY, Recipe
 from services.renderer.echomimic.sound import TurnSound
 from services.renderer.echomimic.stage import Stage, WindowJob
-from services.renderer.echomimic.windows import LOOK_AHEAD, Plan, Window
+from services.renderer.echomimic.windows import LOOK_AHEAD, Window, WindowPlan
 from services.renderer.engine import Frame, Moment
 from services.renderer.media.clock import FPS
 
@@ -44,7 +44,7 @@ class _Turn:
     """What is known and made of one turn."""
 
     sound: TurnSound
-    plan: Plan
+    plan: WindowPlan
     reel: dict[int, tuple[Frame, int]] = field(default_factory=dict)  # picture to (itself, its chain)
     guard: DriftGuard = field(default_factory=DriftGuard)
     chain: int = 0
@@ -85,7 +85,7 @@ class EchoMimicPerformer:
                 return
             if self._turn is None or turn > self._turn.sound.turn:
                 self._forget()
-                self._turn = _Turn(TurnSound(turn, sr), Plan(self._recipe.scheme))
+                self._turn = _Turn(TurnSound(turn, sr), WindowPlan(self._recipe.scheme))
             if turn == self._turn.sound.turn:
                 self._turn.sound.append(pcm)
                 self._heard_at = self._at

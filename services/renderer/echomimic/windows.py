@@ -60,7 +60,7 @@ class Window:
     start: Start
 
 
-class Plan:
+class WindowPlan:
     """One turn's windows, one at a time."""
 
     def __init__(self, scheme: Scheme) -> None:

@@ -18,7 +18,7 @@ class FetchError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WeightsSource:
     """Some files of a repository on the hub, and the folder below the models folder that they go to."""
 
     repo: str
@@ -27,22 +27,22 @@ class Source:
 
 
 SOURCES = (
-    Source(
+    WeightsSource(
         "alibaba-pai/Wan2.1-Fun-V1.1-1.3B-InP",
         "Wan2.1-Fun-V1.1-1.3B-InP",
         ("config.json", "diffusion_pytorch_model.safetensors", "*.pth", "google/umt5-xxl/*"),
     ),
-    Source(
+    WeightsSource(
         "TencentGameMate/chinese-wav2vec2-base",
         "chinese-wav2vec2-base",
         ("config.json", "preprocessor_config.json", "pytorch_model.bin"),
     ),
-    Source("BadToBest/EchoMimicV3", "", ("echomimicv3-flash-pro/*",)),
+    WeightsSource("BadToBest/EchoMimicV3", "", ("echomimicv3-flash-pro/*",)),
 )
 
 
 def fetch(
-    folder: Path, say: Callable[[str], None], sources: tuple[Source, ...] = SOURCES, hub: HfApi | None = None
+    folder: Path, say: Callable[[str], None], sources: tuple[WeightsSource, ...] = SOURCES, hub: HfApi | None = None
 ) -> None:
     """Bring all sources below `folder`; what is there already, whole or in part, is kept. Raises `FetchError`."""
     hub = hub or HfApi()
@@ -65,7 +65,7 @@ def fetch(
             check(place / file.rfilename, file)
 
 
-def _listed(hub: HfApi, source: Source) -> list[Any]:
+def _listed(hub: HfApi, source: WeightsSource) -> list[Any]:
     """The hub's own record of the files that are wanted: name, size, checksum."""
     found = hub.model_info(source.repo, files_metadata=True).siblings or []
     files = [file for file in found if any(Path(file.rfilename).match(pattern) for pattern in source.files)]

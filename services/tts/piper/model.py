@@ -28,7 +28,7 @@ _PLAN, _VOCODER = "plan.onnx", "vocoder.onnx"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SpeechPlan:
     """Latent frames [1, 192, T], and how many of them each symbol takes (sums to T)."""
 
     latent: NDArray[np.float32]
@@ -52,7 +52,7 @@ class PiperModel:
         self._plan = ort.InferenceSession(folder / _PLAN, _options(threads), providers=["CPUExecutionProvider"])
         self._vocoder = ort.InferenceSession(folder / _VOCODER, _options(threads), providers=["CPUExecutionProvider"])
 
-    def plan(self, ids: list[int]) -> Plan:
+    def plan(self, ids: list[int]) -> SpeechPlan:
         """How the symbols (ids of the voice's phoneme map) will sound and for how long. Drawn anew each time, so
         that no two sayings are alike."""
         latent, frames = self._plan.run(
@@ -63,9 +63,9 @@ class PiperModel:
                 "scales": self._scales,
             },
         )
-        return Plan(latent, frames.reshape(-1).astype(np.int64))
+        return SpeechPlan(latent, frames.reshape(-1).astype(np.int64))
 
-    def sound(self, plan: Plan, start: int, end: int) -> NDArray[np.float32]:
+    def sound(self, plan: SpeechPlan, start: int, end: int) -> NDArray[np.float32]:
         """The sound of frames `start` to `end`, `HOP` samples each, in [-1, 1]."""
         before = max(start - CONTEXT, 0)
         (sound,) = self._vocoder.run(

@@ -20,7 +20,7 @@ from services.common.logs import logger
 from services.tts.engine import SynthesisFailed
 from services.tts.sound import Sound
 from services.tts.xtts.decoder import Decoder
-from services.tts.xtts.vocoder import Vocoder, Window
+from services.tts.xtts.vocoder import Vocoder, VocoderWindow
 
 _CLOSED = "The voice is being shut down."
 _DIED = "XTTS has failed and starts again; the log says why."
@@ -208,7 +208,8 @@ class Batch:
         if not ready:
             return
         windows = [
-            Window(self._latents(u), u.speaker, u.sounded, min(u.wanted, self._available(u)), u.ended) for u in ready
+            VocoderWindow(self._latents(u), u.speaker, u.sounded, min(u.wanted, self._available(u)), u.ended)
+            for u in ready
         ]
         try:
             sounds = self._vocoder.sound(windows)

@@ -17,7 +17,7 @@ from torch.nn.utils import parametrize
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class VocoderWindow:
     """Frames `begin` to `end` of an utterance; `ended`: its latents ([tokens, width]) are complete."""
 
     latents: torch.Tensor
@@ -50,7 +50,7 @@ class Vocoder:
         return max(math.ceil((known - 0.5) * self._resample - 0.5) - self.reach, 0)
 
     @torch.inference_mode()
-    def sound(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
+    def sound(self, windows: Sequence[VocoderWindow]) -> list[NDArray[np.float32]]:
         """Each window's samples, in [-1, 1]. Windows of the same shape are decoded together."""
         alike: dict[tuple[int, int], list[int]] = defaultdict(list)
         spans = []

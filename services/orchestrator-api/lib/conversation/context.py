@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.orchestrator_api.lib.bus import Publisher
+from services.orchestrator_api.lib.bus import EventPublisher
 from services.orchestrator_api.lib.upstream.services import Services
-from services.orchestrator_api.lib.upstream.transcription import Transcription
+from services.orchestrator_api.lib.upstream.transcription import AsrLink
 
 
 class Timer(Protocol):
@@ -26,8 +26,8 @@ class Context:
     """`clock`: steady seconds. `buffer_ms`: how much speech may wait at the renderer."""
 
     services: Services
-    publisher: Publisher
-    transcription: Transcription
+    publisher: EventPublisher
+    transcription: AsrLink
     clock: Callable[[], float]
     after: After
     buffer_ms: float

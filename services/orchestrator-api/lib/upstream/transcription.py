@@ -39,7 +39,7 @@ class Transcribed(Protocol):
         ...
 
 
-class Transcription:
+class AsrLink:
     """`place` tells where a session's microphone is heard; `clock`: steady seconds. asr is called once its heartbeat
     says that it is there."""
 

@@ -52,7 +52,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CompletionPart:
     """A piece of a completion. `finish` is why it ended, in the last one that says so."""
 
     words: str = ""
@@ -129,7 +129,7 @@ class ChatClient:
                 self._counts = False
                 return None
 
-    async def complete(self, model: str, prompt: Prompt) -> AsyncGenerator[Part]:
+    async def complete(self, model: str, prompt: Prompt) -> AsyncGenerator[CompletionPart]:
         """The completion as it is written. Closing the iterator closes the connection, which stops the model."""
         asked: dict[str, Any] = {
             "model": model,
@@ -184,14 +184,14 @@ def _cause(error: APIConnectionError) -> str:
     return type(error.__cause__ or error).__name__
 
 
-def _part(chunk: ChatCompletionChunk) -> Part:
+def _part(chunk: ChatCompletionChunk) -> CompletionPart:
     try:
         body = chunk.to_dict(warnings=False)
         choice: dict[str, Any] = (body.get("choices") or [{}])[0]  # type: ignore[index]  # read as it came
         words = str((choice.get("delta") or {}).get("content") or "")
         usage = {k: v for k, v in (body.get("usage") or {}).items() if isinstance(v, int)}  # type: ignore[attr-defined]
         # Half of a surrogate pair is no text that could be sent on.
-        return Part(words.encode("utf-8", "replace").decode(), str(choice.get("finish_reason") or ""), usage)
+        return CompletionPart(words.encode("utf-8", "replace").decode(), str(choice.get("finish_reason") or ""), usage)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ServerAway(_NO_COMPLETION) from error
 

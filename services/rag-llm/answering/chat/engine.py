@@ -12,7 +12,7 @@ from services.common.answering import AnswerEvent, Delta, Done, Failed, Retrieva
 from services.common.logs import logger
 from services.common.metrics import LLM_FALLBACKS_TOTAL
 from services.rag_llm.answering.chat.citations import CitationMarkers
-from services.rag_llm.answering.chat.client import ChatClient, Part, ServerAway
+from services.rag_llm.answering.chat.client import ChatClient, CompletionPart, ServerAway
 from services.rag_llm.answering.chat.grounding import CitedSentence, CitedSentences, doubt
 from services.rag_llm.answering.chat.prompt import Prompt, likely_tokens, most_tokens, prompts
 from services.rag_llm.answering.engine import AnswerEngine, passage_of
@@ -91,7 +91,7 @@ class ChatEngine:
             yield event
         yield Done(usage=usage, finish="length" if finish == "length" else "stop")
 
-    async def _completion(self, found: Found) -> AsyncGenerator[Part]:
+    async def _completion(self, found: Found) -> AsyncGenerator[CompletionPart]:
         """The parts of the stream. One limit holds for all before the first word: connection, queue, prompt, tries.
 
         Tried again by hand: stamina repeats calls, and this is a stream that may begin anew only before its first word.

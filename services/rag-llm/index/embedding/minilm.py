@@ -9,7 +9,7 @@ import onnxruntime as ort
 from tokenizers import Tokenizer
 
 from services.rag_llm.index.embedding.embedder import Vectors
-from services.rag_llm.index.embedding.minilm_graph import Shape, build
+from services.rag_llm.index.embedding.minilm_graph import GraphShape, build
 
 MAX_TOKENS = 256
 """What the model was trained to read at once; the rest of a text is left out."""
@@ -35,7 +35,7 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
-        graph = build(folder / "model.safetensors", Shape.read(folder / "config.json"))
+        graph = build(folder / "model.safetensors", GraphShape.read(folder / "config.json"))
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

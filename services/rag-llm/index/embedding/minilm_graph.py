@@ -21,7 +21,7 @@ _ONNX_TYPES = {"F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class GraphShape:
     """The sizes of the encoder, as `config.json` beside the weights names them."""
 
     layers: int
@@ -30,7 +30,7 @@ class Shape:
     epsilon: float
 
     @classmethod
-    def read(cls, config: Path) -> "Shape":
+    def read(cls, config: Path) -> "GraphShape":
         """From the model's `config.json`. Raises `OSError` and `KeyError`."""
         values = json.loads(config.read_text("utf-8"))
         return cls(
@@ -41,7 +41,7 @@ class Shape:
         )
 
 
-def build(weights: Path, shape: Shape) -> ModelProto:
+def build(weights: Path, shape: GraphShape) -> ModelProto:
     """The model with inputs `ids` and `mask` (int64, [batch, tokens]) and output `vectors` (float32, [batch, width]).
 
     Its weights stay in `weights`; load it with the folder of that file as the place of external data.
@@ -86,7 +86,7 @@ def _stored(weights: Path, names: set[str]) -> list[TensorProto]:
 class _Graph:
     """The nodes so far; `x` names the tensor [batch, tokens, width] that the next part reads."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: GraphShape) -> None:
         self.shape = shape
         self.nodes: list[NodeProto] = []
         self.weights: set[str] = set()
