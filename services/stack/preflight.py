@@ -50,7 +50,12 @@ def check_settings(env: Mapping[str, str]) -> None:
 
 
 def check_ports(parts: Sequence[Process], env: Mapping[str, str]) -> None:
-    """Raises StackError for a port that somebody else listens on, with a block of ports that is free."""
+    """Raises StackError for a port that two processes would listen on, and for one that somebody else listens on, with
+    a block of ports that is free."""
+    first: dict[int, str] = {}
+    for part in parts:
+        if (other := first.setdefault(part.port, part.name)) != part.name:
+            raise StackError(f"{other} and {part.name} are both set to port {part.port}; give one of them another.")
     for part in parts:
         if taken := part.taken_port():
             raise StackError(

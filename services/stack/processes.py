@@ -61,6 +61,8 @@ def processes(env: Mapping[str, str]) -> list[Process]:
     offset, host = int(env["PORT_OFFSET"]), env["HOST"]
 
     def port(key: str) -> int:
+        if not env[key].isdecimal():
+            raise StackError(f"{key} must be a whole number, but it is {env[key]!r:.60}.")
         value = int(env[key]) + offset
         if not 0 < value < 65536:
             raise StackError(f"{key} {env[key]} moved by PORT_OFFSET {offset} is not a port; choose another one.")
@@ -136,7 +138,7 @@ def _free(host: str, port: int, kind: socket.SocketKind) -> bool:
         except OSError as error:
             if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                 raise StackError(
-                    f"{host} is no IPv4 address of this machine; see HOST and ORCHESTRATOR_BIND in .env."
+                    f"{host} is no IPv4 address of this machine; see HOST, ORCHESTRATOR_BIND and SFU_BIND in .env."
                 ) from None
             return False
     return True

@@ -7,6 +7,8 @@ import pytest
 
 from services.stack import processes as stack_processes
 from services.stack.environment import environment
+from services.stack.preflight import check_ports
+from services.stack.processes import StackError
 
 
 def test_an_engine_runs_in_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +32,18 @@ def test_only_the_engines_own_process_runs_there(
     monkeypatch.setattr(stack_processes, "ROOT", tmp_path)
     started = stack_processes.processes(environment({key: "special"}))
     assert [process.name for process in started if process.command[0] == str(own)] == [name]
+
+
+@pytest.mark.parametrize("key", ["SFU_UDP_PORT", "SFU_PORT", "REDIS_PORT"])
+@pytest.mark.parametrize("value", ["foo", "", "7.5", "-1"])
+def test_a_port_that_is_no_number_is_refused_in_a_sentence(key: str, value: str) -> None:
+    """Also one that only the gateway reads; the sentence names the setting."""
+    with pytest.raises(StackError, match=key):
+        stack_processes.processes(environment() | {key: value})
+
+
+def test_two_services_on_one_port_are_refused_before_any_starts() -> None:
+    """The sentence names both: the second one would look ready while the first answers for it."""
+    env = environment({"SFU_PORT": "8080"})
+    with pytest.raises(StackError, match=r"sfu-gateway and orchestrator-api .* port"):
+        check_ports(stack_processes.processes(env), env)
