@@ -42,7 +42,8 @@ class Background:
         self._start(name, work, self._kept(name, work))
 
     def spawn(self, name: str, work: Work, *, failed: Callable[[], None] | None = None) -> asyncio.Task[None]:
-        """Work that may end. If it raises, `failed` is called after the log has it. Cancel the task to stop it."""
+        """Work that may end; cancel the task to stop it. If it raises, `failed` is called after the log has it. If that
+        raises too, the service ends."""
         return self._start(name, work, self._spawned(name, work, failed))
 
     def when_failed(self, act: Callable[[], None]) -> None:
@@ -87,4 +88,13 @@ class Background:
         except Exception as error:
             logger().error("background work failed", work=name, exc_info=error)
             if failed is not None:
-                failed()
+                self._tell(name, failed)
+
+    def _tell(self, name: str, failed: Callable[[], None]) -> None:
+        try:
+            failed()
+        except (
+            Exception
+        ) as error:  # what the session left behind is not taken down: only a new start is sure to be clean
+            logger().critical("what follows a failure failed; the service ends", work=name, exc_info=error)
+            self._fail(f"what follows the failure of {name} failed ({type(error).__name__}); the log has the details")

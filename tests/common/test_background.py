@@ -76,6 +76,25 @@ async def test_spawned_work_that_fails_disturbs_nobody(capsys: pytest.CaptureFix
     assert "session 8" not in logged
 
 
+async def test_a_failure_that_nobody_could_be_told_of_ends_the_service(capsys: pytest.CaptureFixture[str]) -> None:
+    """What `failed` raises is named too, and other work is not cancelled by it."""
+
+    def cannot_be_told() -> None:
+        raise KeyError("session 7")
+
+    configure_logs("sample", Settings())
+    ended = asyncio.Event()
+    async with Background() as background:
+        background.when_failed(ended.set)
+        background.spawn("session 7", fails(), failed=cannot_be_told)
+        other = background.spawn("session 8", forever())
+        await asyncio.wait_for(ended.wait(), 5)
+        assert not other.done()
+    assert background.failure is not None
+    assert "session 7 failed (KeyError)" in background.failure
+    assert "out of order" in capsys.readouterr().out
+
+
 async def test_work_that_is_left_is_over() -> None:
     """What still runs when the service stops has ended, in order, when the context is left; that is no failure."""
     ends: list[str] = []
